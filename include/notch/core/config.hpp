@@ -1,0 +1,47 @@
+/// @file
+/// Compiler facts, and the only macros of the library.
+///
+/// Everything else in notch is a type, a function or a constant. A macro lives here when the
+/// language offers no other way: to force inlining, to ask whether exceptions exist, and to check an
+/// internal invariant in debug builds.
+#pragma once
+
+/// Inlines a function into its caller whatever the optimizer's opinion. Kernels compiled for one
+/// instruction set use it, so that no out-of-line copy can be merged with another translation unit's.
+#if defined(__GNUC__) || defined(__clang__)
+#define NOTCH_INLINE inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define NOTCH_INLINE __forceinline
+#else
+#define NOTCH_INLINE inline
+#endif
+
+/// Keeps an error path out of the instruction cache of the code that checks for it.
+#if defined(__GNUC__) || defined(__clang__)
+#define NOTCH_COLD __attribute__((cold, noinline))
+#else
+#define NOTCH_COLD
+#endif
+
+/// 1 where `throw` exists, 0 under -fno-exceptions; there an error prints its text and aborts.
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+#define NOTCH_HAS_EXCEPTIONS 1
+#else
+#define NOTCH_HAS_EXCEPTIONS 0
+#endif
+
+/// Checks an invariant of notch itself in debug builds. What a caller can get wrong is never
+/// checked by this macro: it is an error of core/error.hpp, in release builds too.
+#if defined(NDEBUG)
+#define NOTCH_ASSERT(condition) static_cast<void>(0)
+#else
+#include <cassert>
+#define NOTCH_ASSERT(condition) assert(condition)
+#endif
+
+/// Inlines a lambda into its caller; the attribute stands behind the parameter list.
+#if defined(__GNUC__) || defined(__clang__)
+#define NOTCH_LAMBDA_INLINE __attribute__((always_inline))
+#else
+#define NOTCH_LAMBDA_INLINE
+#endif

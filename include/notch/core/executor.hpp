@@ -1,0 +1,87 @@
+/// @file
+/// Where work runs: any callable `executor(n_tasks, body)` that calls body(0) .. body(n_tasks - 1).
+///
+/// notch creates no threads. A caller hands over its own pool as a callable; `serial` is the
+/// default, core/executor_openmp.hpp and core/executor_tbb.hpp are adapters. Tasks may run in any
+/// order and on any thread; what notch computes never depends on that, nor on the number of tasks.
+///
+///     notch::quantize<w8>(weights, {}, [&pool](std::size_t n, auto&& body) { pool.parallel_for(n, body); });
+#pragma once
+
+#include <notch/core/config.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+namespace notch
+{
+
+namespace detail
+{
+/// Stands for the body of a parallel loop where a concept has to name one.
+struct task_archetype
+{
+    void operator()(std::size_t) const {}
+};
+} // namespace detail
+
+/// A callable that runs body(i) once for every i in [0, n_tasks) and returns when all have ended.
+template <class E>
+concept executor = requires(E& run, std::size_t n_tasks, detail::task_archetype body) { run(n_tasks, body); };
+
+/// Runs the tasks one after the other on the calling thread.
+struct serial
+{
+    /// Calls body(0), body(1), ..., body(n_tasks - 1).
+    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const
+    {
+        for (std::size_t task = 0; task < n_tasks; ++task)
+            body(task);
+    }
+};
+
+namespace detail
+{
+
+/// Runs the tasks and lets an exception of a task reach the caller whatever the executor does with
+/// exceptions: of several, the one of the lowest task index wins, so that the report is the same
+/// for any number of threads. All tasks run to their end or to their own exception.
+template <executor Executor, class Body> void run_tasks(Executor&& run, std::size_t n_tasks, Body&& body)
+{
+    if (n_tasks == 1)
+    {
+        body(std::size_t{0});
+        return;
+    }
+#if NOTCH_HAS_EXCEPTIONS
+    std::mutex guard;
+    std::exception_ptr first;
+    std::size_t first_task = std::numeric_limits<std::size_t>::max();
+    run(n_tasks, [&](std::size_t task) {
+        try
+        {
+            body(task);
+        }
+        catch (...)
+        {
+            const std::lock_guard lock(guard);
+            if (task < first_task)
+            {
+                first_task = task;
+                first = std::current_exception();
+            }
+        }
+    });
+    if (first)
+        std::rethrow_exception(first);
+#else
+    run(n_tasks, body);
+#endif
+}
+
+} // namespace detail
+} // namespace notch
