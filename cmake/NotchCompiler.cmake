@@ -1,0 +1,28 @@
+# How our own tests, benchmarks and examples are compiled. Nothing here reaches a user of notch::notch.
+
+set(notch_warning_flags -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Inlined xtensor code is reported as an out-of-bounds access although it comes from a system header.
+    list(APPEND notch_warning_flags -Wno-array-bounds)
+endif()
+
+add_library(notch_warnings INTERFACE)
+target_compile_options(notch_warnings INTERFACE ${notch_warning_flags} $<$<BOOL:${NOTCH_WERROR}>:-Werror>)
+
+# Every executable of ours is declared through this function.
+function(notch_own_target target)
+    target_link_libraries(${target} PRIVATE notch::notch notch_warnings)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+    target_compile_options(${target} PRIVATE $<$<BOOL:${NOTCH_NATIVE}>:-march=native>)
+endfunction()
+
+if(NOTCH_CCACHE)
+    find_program(NOTCH_CCACHE_PROGRAM ccache)
+    if(NOTCH_CCACHE_PROGRAM)
+        set(CMAKE_CXX_COMPILER_LAUNCHER "${NOTCH_CCACHE_PROGRAM}")
+    endif()
+endif()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release)
+endif()

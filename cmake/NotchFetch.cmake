@@ -1,0 +1,40 @@
+# Downloads of third-party libraries at pinned versions, from their public repositories.
+include(FetchContent)
+
+# notch_fetch(<name> <repository> <tag> <target>...): makes the targets available, as system headers.
+function(notch_fetch name repository tag)
+    message(STATUS "notch: ${name} is not installed; fetching ${name} ${tag} from ${repository}")
+    FetchContent_Declare(${name} GIT_REPOSITORY ${repository} GIT_TAG ${tag} GIT_SHALLOW ON)
+    FetchContent_MakeAvailable(${name})
+    foreach(target IN LISTS ARGN)
+        get_target_property(folders ${target} INTERFACE_INCLUDE_DIRECTORIES)
+        set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${folders}")
+    endforeach()
+endfunction()
+
+function(notch_fetch_xtensor)
+    if(NOTCH_OLD_CLANG)
+        set(xtl_tag 0.7.7)
+        set(xtensor_tag 0.25.0)
+    else()
+        set(xtl_tag 0.8.2)
+        set(xtensor_tag 0.27.1)
+    endif()
+    notch_fetch(xtl https://github.com/xtensor-stack/xtl.git ${xtl_tag} xtl)
+    notch_fetch(xtensor https://github.com/xtensor-stack/xtensor.git ${xtensor_tag} xtensor)
+endfunction()
+
+function(notch_fetch_xsimd)
+    notch_fetch(xsimd https://github.com/xtensor-stack/xsimd.git 14.3.0 xsimd)
+endfunction()
+
+function(notch_fetch_catch2)
+    notch_fetch(Catch2 https://github.com/catchorg/Catch2.git v3.7.1 Catch2)
+endfunction()
+
+function(notch_fetch_benchmark)
+    set(BENCHMARK_ENABLE_TESTING OFF)
+    set(BENCHMARK_ENABLE_INSTALL OFF)
+    set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
+    notch_fetch(benchmark https://github.com/google/benchmark.git v1.9.1 benchmark benchmark_main)
+endfunction()

@@ -1,0 +1,22 @@
+# When cross-compiling, header-only libraries of the build machine serve the target machine too. Their folders are
+# linked into the build tree one by one, because adding the whole system include folder would mix two C libraries.
+# The toolchain file names that folder in NOTCH_HOST_INCLUDE_DIR.
+function(notch_host_headers name)
+    if(name STREQUAL "xtensor")
+        set(folders xtensor xtl)
+    else()
+        set(folders ${name})
+    endif()
+    foreach(folder IN LISTS folders)
+        if(NOT NOTCH_HOST_INCLUDE_DIR OR NOT IS_DIRECTORY "${NOTCH_HOST_INCLUDE_DIR}/${folder}")
+            return()
+        endif()
+    endforeach()
+    set(links "${PROJECT_BINARY_DIR}/host_headers/${name}")
+    file(MAKE_DIRECTORY "${links}")
+    foreach(folder IN LISTS folders)
+        file(CREATE_LINK "${NOTCH_HOST_INCLUDE_DIR}/${folder}" "${links}/${folder}" SYMBOLIC)
+    endforeach()
+    add_library(${name} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(${name} SYSTEM INTERFACE "${links}")
+endfunction()

@@ -1,0 +1,13 @@
+# Reads the version from the header that states it, so that it is written once.
+function(notch_read_version header result)
+    file(STRINGS "${header}" lines REGEX "^#define NOTCH_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+    foreach(part IN ITEMS MAJOR MINOR PATCH)
+        if(NOT lines MATCHES "NOTCH_VERSION_${part} +([0-9]+)")
+            message(FATAL_ERROR "${header} does not define NOTCH_VERSION_${part}.")
+        endif()
+        list(APPEND version "${CMAKE_MATCH_1}")
+    endforeach()
+    list(JOIN version "." version)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${header}")
+    set(${result} "${version}" PARENT_SCOPE)
+endfunction()
