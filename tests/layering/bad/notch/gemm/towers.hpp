@@ -1,0 +1,4 @@
+#pragma once
+#include <notch/ptq/plan.hpp>
+#include <notch/core/bits.hpp>
+#include <notch/quant/params.hpp>

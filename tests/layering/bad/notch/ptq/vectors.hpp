@@ -1,0 +1,3 @@
+#pragma once
+#include <notch/simd/arch.hpp>
+#include <notch/model/layer.hpp>

@@ -1,0 +1,28 @@
+# The instruction set levels of the target processor: notch_levels, and the flags of each in notch_level_<name>_flags.
+# notch_fma_level is the first one with fused multiply-add.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    set(notch_levels baseline sse4_1 avx2 avx512 avx512vnni)
+    set(notch_level_baseline_flags "")
+    set(notch_level_sse4_1_flags -msse4.1)
+    set(notch_level_avx2_flags -mavx2 -mfma)
+    set(notch_level_avx512_flags ${notch_level_avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd)
+    set(notch_level_avx512vnni_flags ${notch_level_avx512_flags} -mavx512vnni)
+    set(notch_fma_level avx2)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    set(notch_levels baseline dotprod i8mm)
+    set(notch_level_baseline_flags "")
+    set(notch_level_dotprod_flags -march=armv8.2-a+dotprod)
+    set(notch_level_i8mm_flags -march=armv8.2-a+dotprod+i8mm)
+    set(notch_fma_level baseline)
+else()
+    set(notch_levels baseline)
+    set(notch_level_baseline_flags "")
+    set(notch_fma_level baseline)
+endif()
+
+# One object per level asks the processor. It is compiled without the flags of the level.
+foreach(level IN LISTS notch_levels)
+    add_library(notch_require_${level} OBJECT require_level.cpp)
+    target_compile_features(notch_require_${level} PRIVATE cxx_std_20)
+    target_compile_definitions(notch_require_${level} PRIVATE NOTCH_LEVEL_${level})
+endforeach()

@@ -1,0 +1,58 @@
+# Declares unit tests. Works with Catch2 2 and 3.
+#
+# notch_test(<name> SOURCES <file>... [FLAGS <flag>...] [LINK_FLAGS <flag>...] [LEVEL <level>])
+#
+# builds the executable test_<name> (dots become underscores) and registers one CTest entry <name>.<file> per source.
+# With a LEVEL the sources are compiled for that instruction set, and the tests are skipped, with a sentence, on a
+# processor that lacks it. Nothing happens when there are no sources.
+include(levels.cmake)
+
+if(NOT TARGET Catch2::Catch2)
+    find_package(Catch2 QUIET)
+endif()
+if(NOT TARGET Catch2::Catch2 AND CMAKE_CROSSCOMPILING AND EXISTS "${NOTCH_HOST_INCLUDE_DIR}/catch2/catch.hpp")
+    notch_host_headers(catch2)
+    add_library(Catch2::Catch2 ALIAS catch2)
+    set(Catch2_VERSION 2)
+endif()
+if(NOT TARGET Catch2::Catch2 AND NOTCH_FETCH_DEPENDENCIES)
+    notch_fetch_catch2()
+    set(Catch2_VERSION 3)
+endif()
+if(NOT TARGET Catch2::Catch2)
+    message(FATAL_ERROR "The tests need Catch2. Install it, or pass -DNOTCH_FETCH_DEPENDENCIES=ON or -DNOTCH_BUILD_TESTS=OFF.")
+endif()
+
+# An expression that matches no test must fail; this is the default only since Catch2 3.
+set(notch_catch_arguments "")
+if(Catch2_VERSION VERSION_LESS 3)
+    set(notch_catch_arguments -w NoTests)
+endif()
+
+add_library(notch_catch_main OBJECT catch_main.cpp)
+target_link_libraries(notch_catch_main PRIVATE Catch2::Catch2)
+target_compile_features(notch_catch_main PRIVATE cxx_std_20)
+
+function(notch_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;FLAGS;LINK_FLAGS")
+    if(NOT arg_SOURCES)
+        return()
+    endif()
+    string(REPLACE "." "_" target "test_${name}")
+    add_executable(${target} ${arg_SOURCES})
+    notch_own_target(${target})
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    target_compile_options(${target} PRIVATE ${arg_FLAGS})
+    target_link_options(${target} PRIVATE ${arg_LINK_FLAGS})
+    target_link_libraries(${target} PRIVATE notch_catch_main Catch2::Catch2)
+    if(arg_LEVEL)
+        target_compile_options(${target} PRIVATE ${notch_level_${arg_LEVEL}_flags})
+        target_link_libraries(${target} PRIVATE notch_require_${arg_LEVEL})
+    endif()
+    foreach(source IN LISTS arg_SOURCES)
+        cmake_path(GET source STEM stem)
+        # Option -# makes the file name a tag, so that one executable serves one CTest entry per file.
+        add_test(NAME ${name}.${stem} COMMAND ${target} "-#" ${notch_catch_arguments} "[#${stem}]")
+        set_tests_properties(${name}.${stem} PROPERTIES SKIP_RETURN_CODE 77 LABELS unit)
+    endforeach()
+endfunction()
