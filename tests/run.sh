@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Builds notch and runs its tests.
+#
+#   tests/run.sh [--preset NAME] [--jobs N] [--no-install]
+#
+# Missing packages are installed with apt-get (and sudo, when needed) after they have been named. The presets are
+# those of CMakePresets.json; the default is release. The script fails when anything fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/packages.sh
+
+preset=release
+jobs=$(nproc)
+while [ $# -gt 0 ]; do
+    case $1 in
+    --preset) preset=${2:?--preset needs a name} && shift 2 ;;
+    --jobs) jobs=${2:?--jobs needs a number} && shift 2 ;;
+    --no-install) export NOTCH_INSTALL=no && shift ;;
+    --help | -h) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" && exit 0 ;;
+    *) echo "tests/run.sh: unknown option $1; try --help" >&2 && exit 2 ;;
+    esac
+done
+
+groups=(build)
+case $preset in
+clang | asan) groups+=(clang) ;;
+aarch64) groups+=(arm) ;;
+coverage) groups+=(coverage) ;;
+esac
+notch_install "${groups[@]}"
+
+cmake --preset "$preset"
+cmake --build --preset "$preset" --parallel "$jobs"
+
+status=0
+ctest --preset "$preset" --parallel "$jobs" || status=$?
+
+# CTest counts programs; what Catch2 counted inside them is in the log.
+log=build/$preset/Testing/Temporary/LastTest.log
+awk -v preset="$preset" '
+    /^[0-9]+\/[0-9]+ Testing: / { ++tests }
+    /^skipped: / { ++skipped[$0] }
+    /^All tests passed \(/ {
+        assertions += substr($4, 2)
+        cases += $7
+    }
+    END {
+        for (reason in skipped) printf "%d x %s\n", skipped[reason], reason
+        printf "preset %s: %d tests, with %d test cases and %d assertions in the unit tests\n", preset, tests, cases, assertions
+    }' "$log"
+exit "$status"
