@@ -43,7 +43,10 @@ struct code_range
     std::int32_t highest = 0; ///< largest code
 
     /// Number of steps from the lowest to the highest code.
-    [[nodiscard]] constexpr std::int32_t steps() const noexcept { return highest - lowest; }
+    [[nodiscard]] constexpr std::int32_t steps() const noexcept
+    {
+        return highest - lowest;
+    }
     /// True where both ends are equal.
     friend constexpr bool operator==(const code_range&, const code_range&) = default;
 };
@@ -73,14 +76,27 @@ template <int N, signedness Signedness = signed_codes, code_span Span = full_ran
 
 /// A code width: bits<N, ...>, or a user's type with the same members.
 template <class B>
-concept bit_width = requires {
+concept bit_width = requires
+{
     typename B::code_type;
-    { B::width } -> std::convertible_to<int>;
-    { B::is_signed } -> std::convertible_to<bool>;
-    { B::is_narrow } -> std::convertible_to<bool>;
-    { B::lowest } -> std::convertible_to<std::int32_t>;
-    { B::highest } -> std::convertible_to<std::int32_t>;
-    { B::range } -> std::convertible_to<code_range>;
+    {
+        B::width
+        } -> std::convertible_to<int>;
+    {
+        B::is_signed
+        } -> std::convertible_to<bool>;
+    {
+        B::is_narrow
+        } -> std::convertible_to<bool>;
+    {
+        B::lowest
+        } -> std::convertible_to<std::int32_t>;
+    {
+        B::highest
+        } -> std::convertible_to<std::int32_t>;
+    {
+        B::range
+        } -> std::convertible_to<code_range>;
 };
 
 } // namespace notch

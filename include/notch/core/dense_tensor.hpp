@@ -29,7 +29,10 @@ template <class T> class aligned_buffer
 
     struct release
     {
-        void operator()(T* pointer) const noexcept { ::operator delete(pointer, alignment); }
+        void operator()(T* pointer) const noexcept
+        {
+            ::operator delete(pointer, alignment);
+        }
     };
 
 public:
@@ -43,7 +46,9 @@ public:
     {
         std::copy_n(other.data(), other.size_, data());
     }
-    aligned_buffer(aligned_buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+    aligned_buffer(aligned_buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0))
+    {
+    }
     aligned_buffer& operator=(aligned_buffer other) noexcept
     {
         data_ = std::move(other.data_);
@@ -52,9 +57,18 @@ public:
     }
     ~aligned_buffer() = default;
 
-    [[nodiscard]] T* data() noexcept { return data_.get(); }
-    [[nodiscard]] const T* data() const noexcept { return data_.get(); }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] T* data() noexcept
+    {
+        return data_.get();
+    }
+    [[nodiscard]] const T* data() const noexcept
+    {
+        return data_.get();
+    }
+    [[nodiscard]] std::size_t size() const noexcept
+    {
+        return size_;
+    }
 
 private:
     std::unique_ptr<T, release> data_;
@@ -74,15 +88,19 @@ public:
     /// A tensor without elements.
     dense_tensor() = default;
     /// Allocates, leaves the elements unset. Raises shape_error when the extents overflow.
-    explicit dense_tensor(const extents<Rank>& shape) : elements_(element_count<Rank>(shape)), extents_(shape) {}
+    explicit dense_tensor(const extents<Rank>& shape) : elements_(element_count<Rank>(shape)), extents_(shape)
+    {
+    }
     /// Allocates and sets every element.
-    dense_tensor(const extents<Rank>& shape, T fill) : dense_tensor(shape) { std::fill_n(data(), size(), fill); }
+    dense_tensor(const extents<Rank>& shape, T fill) : dense_tensor(shape)
+    {
+        std::fill_n(data(), size(), fill);
+    }
 
     dense_tensor(const dense_tensor&) = default;            ///< copies the elements
     dense_tensor& operator=(const dense_tensor&) = default; ///< copies the elements
     /// Takes the elements; leaves `other` empty.
-    dense_tensor(dense_tensor&& other) noexcept
-        : elements_(std::move(other.elements_)), extents_(std::exchange(other.extents_, {}))
+    dense_tensor(dense_tensor&& other) noexcept : elements_(std::move(other.elements_)), extents_(std::exchange(other.extents_, {}))
     {
     }
     /// Takes the elements; leaves `other` empty.
@@ -95,17 +113,35 @@ public:
     ~dense_tensor() = default;
 
     /// First element, 64-byte aligned; null for a tensor without elements.
-    [[nodiscard]] T* data() noexcept { return elements_.data(); }
+    [[nodiscard]] T* data() noexcept
+    {
+        return elements_.data();
+    }
     /// First element, 64-byte aligned; null for a tensor without elements.
-    [[nodiscard]] const T* data() const noexcept { return elements_.data(); }
+    [[nodiscard]] const T* data() const noexcept
+    {
+        return elements_.data();
+    }
     /// Number of elements.
-    [[nodiscard]] std::size_t size() const noexcept { return elements_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept
+    {
+        return elements_.size();
+    }
     /// Extent of one axis. Precondition: axis < rank.
-    [[nodiscard]] std::size_t extent(std::size_t axis) const noexcept { return extents_[axis]; }
+    [[nodiscard]] std::size_t extent(std::size_t axis) const noexcept
+    {
+        return extents_[axis];
+    }
     /// Stride of one axis, in elements. Precondition: axis < rank.
-    [[nodiscard]] std::ptrdiff_t stride(std::size_t axis) const noexcept { return row_major_strides<Rank>(extents_)[axis]; }
+    [[nodiscard]] std::ptrdiff_t stride(std::size_t axis) const noexcept
+    {
+        return row_major_strides<Rank>(extents_)[axis];
+    }
     /// All extents.
-    [[nodiscard]] const extents<Rank>& shape() const noexcept { return extents_; }
+    [[nodiscard]] const extents<Rank>& shape() const noexcept
+    {
+        return extents_;
+    }
 
     /// One element. Precondition: every index lies inside its extent.
     template <class... Index> [[nodiscard]] T& operator()(Index... index) noexcept
@@ -119,9 +155,15 @@ public:
     }
 
     /// The elements in row-major order.
-    [[nodiscard]] std::span<T> elements() noexcept { return {data(), size()}; }
+    [[nodiscard]] std::span<T> elements() noexcept
+    {
+        return {data(), size()};
+    }
     /// The elements in row-major order.
-    [[nodiscard]] std::span<const T> elements() const noexcept { return {data(), size()}; }
+    [[nodiscard]] std::span<const T> elements() const noexcept
+    {
+        return {data(), size()};
+    }
 
 private:
     detail::aligned_buffer<T> elements_;

@@ -75,10 +75,16 @@ namespace detail
 {
 
 template <class T>
-concept extent_list = requires(const T& list) {
-    { list.size() } -> std::convertible_to<std::size_t>;
-    { list[0] } -> std::convertible_to<long long>;
-} && !std::convertible_to<T, std::string_view>;
+concept extent_list = requires(const T& list)
+{
+    {
+        list.size()
+        } -> std::convertible_to<std::size_t>;
+    {
+        list[0]
+        } -> std::convertible_to<long long>;
+}
+&&!std::convertible_to<T, std::string_view>;
 
 /// Appends one part of a message: text as it is, integers in decimal, reals with nine significant
 /// digits (enough to tell any two floats apart), lists as [a, b, c].

@@ -25,13 +25,18 @@ namespace detail
 /// Stands for the body of a parallel loop where a concept has to name one.
 struct task_archetype
 {
-    void operator()(std::size_t) const {}
+    void operator()(std::size_t) const
+    {
+    }
 };
 } // namespace detail
 
 /// A callable that runs body(i) once for every i in [0, n_tasks) and returns when all have ended.
 template <class E>
-concept executor = requires(E& run, std::size_t n_tasks, detail::task_archetype body) { run(n_tasks, body); };
+concept executor = requires(E& run, std::size_t n_tasks, detail::task_archetype body)
+{
+    run(n_tasks, body);
+};
 
 /// Runs the tasks one after the other on the calling thread.
 struct serial

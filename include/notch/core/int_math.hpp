@@ -33,8 +33,8 @@ namespace notch
 template <std::integral To, std::integral From> [[nodiscard]] constexpr To checked_narrow(From value, std::string_view what)
 {
     if (!std::in_range<To>(value))
-        detail::raise<range_error>(what, " is ", value, ", outside [", std::numeric_limits<To>::min(), ", ",
-                                   std::numeric_limits<To>::max(), "]");
+        detail::raise<range_error>(what, " is ", value, ", outside [", std::numeric_limits<To>::min(), ", ", std::numeric_limits<To>::max(),
+                                   "]");
     return static_cast<To>(value);
 }
 

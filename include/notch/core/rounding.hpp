@@ -169,8 +169,7 @@ struct stochastic
     }
 
     /// floor(a / 2^n + random / 2^31), exact for every a. Precondition: 0 <= n <= 30, random in [0, 2^31).
-    template <class Lane, class Count>
-    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n, Lane random) noexcept
+    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n, Lane random) noexcept
     {
         const Lane t = detail::low_bits<Lane>(n);
         return (a >> n) + (((a & t) + (random >> (31 - n))) >> n);
@@ -179,16 +178,26 @@ struct stochastic
 
 /// A rule that needs nothing but the number.
 template <class R>
-concept deterministic_rounding = requires(float x, std::int32_t a, int n) {
-    { R::round(x) } -> std::same_as<float>;
-    { R::shift_right(a, n) } -> std::same_as<std::int32_t>;
+concept deterministic_rounding = requires(float x, std::int32_t a, int n)
+{
+    {
+        R::round(x)
+        } -> std::same_as<float>;
+    {
+        R::shift_right(a, n)
+        } -> std::same_as<std::int32_t>;
 };
 
 /// A rule that also takes 31 random bits.
 template <class R>
-concept random_rounding = requires(float x, std::int32_t a, int n, std::int32_t random) {
-    { R::round(x, random) } -> std::same_as<float>;
-    { R::shift_right(a, n, random) } -> std::same_as<std::int32_t>;
+concept random_rounding = requires(float x, std::int32_t a, int n, std::int32_t random)
+{
+    {
+        R::round(x, random)
+        } -> std::same_as<float>;
+    {
+        R::shift_right(a, n, random)
+        } -> std::same_as<std::int32_t>;
 };
 
 /// A rounding rule: `static float round(float)` and `static int32_t shift_right(int32_t, int)` that

@@ -27,12 +27,21 @@ namespace notch
 
 /// A tensor that can be looked at: element type, static rank, first element, extents and strides.
 template <class V>
-concept tensor_view = requires(const V& view, std::size_t axis) {
+concept tensor_view = requires(const V& view, std::size_t axis)
+{
     typename V::value_type;
-    { V::rank } -> std::convertible_to<std::size_t>;
-    { view.data() } -> std::convertible_to<const typename V::value_type*>;
-    { view.extent(axis) } -> std::convertible_to<std::size_t>;
-    { view.stride(axis) } -> std::convertible_to<std::ptrdiff_t>;
+    {
+        V::rank
+        } -> std::convertible_to<std::size_t>;
+    {
+        view.data()
+        } -> std::convertible_to<const typename V::value_type*>;
+    {
+        view.extent(axis)
+        } -> std::convertible_to<std::size_t>;
+    {
+        view.stride(axis)
+        } -> std::convertible_to<std::ptrdiff_t>;
 };
 
 /// Extents of a tensor of a given rank, outermost axis first.
@@ -74,19 +83,20 @@ template <class T, std::size_t Rank> class strided_view
     static_assert(Rank >= 1, "notch::strided_view: a tensor has at least one axis");
 
 public:
-    using element_type = T;                    ///< T, const or not
-    using value_type = std::remove_cv_t<T>;    ///< T without const
-    static constexpr std::size_t rank = Rank;  ///< number of axes
+    using element_type = T;                   ///< T, const or not
+    using value_type = std::remove_cv_t<T>;   ///< T without const
+    static constexpr std::size_t rank = Rank; ///< number of axes
 
     /// An empty view.
     constexpr strided_view() = default;
 
     /// A contiguous row-major view. Raises shape_error for a null pointer with elements behind it.
-    constexpr strided_view(T* data, const extents<Rank>& shape) : strided_view(data, shape, row_major_strides<Rank>(shape)) {}
+    constexpr strided_view(T* data, const extents<Rank>& shape) : strided_view(data, shape, row_major_strides<Rank>(shape))
+    {
+    }
 
     /// A view with explicit strides, in elements. Raises shape_error for a null pointer with elements behind it.
-    constexpr strided_view(T* data, const extents<Rank>& shape, const strides<Rank>& steps)
-        : data_(data), extents_(shape), strides_(steps)
+    constexpr strided_view(T* data, const extents<Rank>& shape, const strides<Rank>& steps) : data_(data), extents_(shape), strides_(steps)
     {
         if (element_count<Rank>(shape) != 0 && data == nullptr)
             detail::raise<shape_error>("a view with extents ", shape, " has a null data pointer");
@@ -101,15 +111,30 @@ public:
     }
 
     /// First element (not the first byte of some buffer).
-    [[nodiscard]] constexpr T* data() const noexcept { return data_; }
+    [[nodiscard]] constexpr T* data() const noexcept
+    {
+        return data_;
+    }
     /// Extent of one axis. Precondition: axis < rank.
-    [[nodiscard]] constexpr std::size_t extent(std::size_t axis) const noexcept { return extents_[axis]; }
+    [[nodiscard]] constexpr std::size_t extent(std::size_t axis) const noexcept
+    {
+        return extents_[axis];
+    }
     /// Stride of one axis, in elements. Precondition: axis < rank.
-    [[nodiscard]] constexpr std::ptrdiff_t stride(std::size_t axis) const noexcept { return strides_[axis]; }
+    [[nodiscard]] constexpr std::ptrdiff_t stride(std::size_t axis) const noexcept
+    {
+        return strides_[axis];
+    }
     /// All extents.
-    [[nodiscard]] constexpr const extents<Rank>& shape() const noexcept { return extents_; }
+    [[nodiscard]] constexpr const extents<Rank>& shape() const noexcept
+    {
+        return extents_;
+    }
     /// All strides, in elements.
-    [[nodiscard]] constexpr const strides<Rank>& steps() const noexcept { return strides_; }
+    [[nodiscard]] constexpr const strides<Rank>& steps() const noexcept
+    {
+        return strides_;
+    }
     /// Number of elements.
     [[nodiscard]] constexpr std::size_t size() const noexcept
     {
@@ -160,20 +185,23 @@ namespace detail
 {
 
 template <class X>
-concept adapted_tensor = !tensor_view<std::remove_cv_t<X>> && requires(X& x) { view_adapter<std::remove_cv_t<X>>::view(x); };
+concept adapted_tensor = !tensor_view<std::remove_cv_t<X>> && requires(X & x)
+{
+    view_adapter<std::remove_cv_t<X>>::view(x);
+};
 
 template <class X>
-concept contiguous_numbers = std::ranges::contiguous_range<X> && std::ranges::sized_range<X> &&
-                             std::is_arithmetic_v<std::remove_cvref_t<std::ranges::range_reference_t<X>>> &&
-                             !tensor_view<std::remove_cvref_t<X>> && !adapted_tensor<std::remove_reference_t<X>>;
+concept contiguous_numbers =
+    std::ranges::contiguous_range<X> && std::ranges::sized_range<X> &&
+    std::is_arithmetic_v<std::remove_cvref_t<std::ranges::range_reference_t<X>>> && !tensor_view<std::remove_cvref_t<X>> &&
+    !adapted_tensor<std::remove_reference_t<X>>;
 
 } // namespace detail
 
 /// Any tensor that satisfies the concept, as a strided_view of the same elements. A temporary is
 /// accepted only where it is itself a view (trivially copyable): the view of a dying owner dangles.
 template <class V>
-    requires(tensor_view<std::remove_cvref_t<V>> &&
-             (std::is_lvalue_reference_v<V> || std::is_trivially_copyable_v<std::remove_cvref_t<V>>))
+    requires(tensor_view<std::remove_cvref_t<V>> && (std::is_lvalue_reference_v<V> || std::is_trivially_copyable_v<std::remove_cvref_t<V>>))
 [[nodiscard]] constexpr auto as_view(V&& tensor)
 {
     using view_type = std::remove_cvref_t<V>;
@@ -211,12 +239,18 @@ template <class X> using view_of = decltype(as_view(std::declval<X&>()));
 /// What `as_view` shows as elements of type T. An xtensor container needs `#include <notch/core/xtensor.hpp>`,
 /// and a lazy xtensor expression has to be evaluated first.
 template <class X, class T>
-concept viewable_as = requires(const std::remove_reference_t<X>& tensor) { as_view(tensor); } &&
-                      std::same_as<typename view_of<const std::remove_reference_t<X>>::value_type, T>;
+concept viewable_as = requires(const std::remove_reference_t<X>& tensor)
+{
+    as_view(tensor);
+}
+&&std::same_as<typename view_of<const std::remove_reference_t<X>>::value_type, T>;
 
 /// What `as_view` shows as elements of type T that can be written.
 template <class X, class T>
-concept writable_as = requires(std::remove_reference_t<X>& tensor) { as_view(tensor); } &&
-                      std::same_as<typename view_of<std::remove_reference_t<X>>::element_type, T>;
+concept writable_as = requires(std::remove_reference_t<X>& tensor)
+{
+    as_view(tensor);
+}
+&&std::same_as<typename view_of<std::remove_reference_t<X>>::element_type, T>;
 
 } // namespace notch

@@ -40,7 +40,10 @@ struct per_tensor
     /// Whether the scale can change inside a dot product.
     static constexpr bool splits_reduction = false;
     /// The whole tensor.
-    template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const { return shape; }
+    template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const
+    {
+        return shape;
+    }
 };
 
 namespace detail
@@ -178,9 +181,14 @@ template <> struct sub_layer<run_time_size, run_time_size>
 
 /// A granularity: `block(extents<Rank>) -> extents<Rank>` and `splits_reduction`.
 template <class G>
-concept granularity = std::copyable<G> && requires(const G& grain, const extents<2>& shape) {
-    { grain.block(shape) } -> std::same_as<extents<2>>;
-    { G::splits_reduction } -> std::convertible_to<bool>;
+concept granularity = std::copyable<G> && requires(const G& grain, const extents<2>& shape)
+{
+    {
+        grain.block(shape)
+        } -> std::same_as<extents<2>>;
+    {
+        G::splits_reduction
+        } -> std::convertible_to<bool>;
 };
 
 /// How a granularity cuts one tensor: extents, extents of a full block, blocks along each axis.
@@ -214,8 +222,7 @@ template <std::size_t Rank> struct block_grid
 };
 
 /// Cuts a tensor. Raises shape_error when a granularity returns a block of extent 0.
-template <granularity G, std::size_t Rank>
-[[nodiscard]] constexpr block_grid<Rank> make_grid(const G& grain, const extents<Rank>& shape)
+template <granularity G, std::size_t Rank> [[nodiscard]] constexpr block_grid<Rank> make_grid(const G& grain, const extents<Rank>& shape)
 {
     block_grid<Rank> grid{shape, grain.block(shape), {}, 1};
     for (std::size_t axis = 0; axis < Rank; ++axis)

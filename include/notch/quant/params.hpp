@@ -27,18 +27,24 @@ namespace notch
 /// The parameters of a quantizer Q, see above. Members may be set freely: every use validates them.
 template <quantizer_type Q> struct quant_params
 {
-    Q policy{};                                            ///< the quantizer, with its run-time sizes
-    std::vector<std::size_t> blocks{1};                    ///< number of blocks along each axis
-    std::vector<typename Q::scale_value> scales{};         ///< one per block, row-major over `blocks`
-    std::vector<std::int32_t> zero_points{};               ///< one per block; empty unless Q is affine
-    std::vector<std::uint32_t> output_order{};             ///< new position -> old channel of axis 0, or empty
-    std::vector<std::uint32_t> input_order{};              ///< new position -> old channel of axis 1, or empty
-    std::uint64_t seed = 0;                                ///< stream of a random rounding rule
+    Q policy{};                                    ///< the quantizer, with its run-time sizes
+    std::vector<std::size_t> blocks{1};            ///< number of blocks along each axis
+    std::vector<typename Q::scale_value> scales{}; ///< one per block, row-major over `blocks`
+    std::vector<std::int32_t> zero_points{};       ///< one per block; empty unless Q is affine
+    std::vector<std::uint32_t> output_order{};     ///< new position -> old channel of axis 0, or empty
+    std::vector<std::uint32_t> input_order{};      ///< new position -> old channel of axis 1, or empty
+    std::uint64_t seed = 0;                        ///< stream of a random rounding rule
 
     /// Number of blocks.
-    [[nodiscard]] std::size_t count() const noexcept { return scales.size(); }
+    [[nodiscard]] std::size_t count() const noexcept
+    {
+        return scales.size();
+    }
     /// The real scale of a block. Precondition: block < count().
-    [[nodiscard]] double scale(std::size_t block) const noexcept { return Q::scale_policy::to_real(scales[block]); }
+    [[nodiscard]] double scale(std::size_t block) const noexcept
+    {
+        return Q::scale_policy::to_real(scales[block]);
+    }
     /// The zero point of a block, 0 for a symmetric quantizer. Precondition: block < count().
     [[nodiscard]] std::int32_t zero_point(std::size_t block) const noexcept
     {
@@ -72,8 +78,7 @@ template <quantizer_type Q, std::size_t Rank>
 {
     const block_grid<Rank> grid = make_grid(params.policy.granularity, shape);
     const bool fits_any = params.scales.size() == 1 && grid.count <= 1;
-    if (!fits_any && grid.count != 0 &&
-        !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
+    if (!fits_any && grid.count != 0 && !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
         raise<shape_error>(quoted(name), ": parameters for ", params.blocks, " blocks; extents ", shape, " are cut into ", grid.blocks);
     if (grid.count != 0 && params.scales.size() != grid.count)
         raise<shape_error>(quoted(name), ": ", params.scales.size(), " scales for ", grid.count, " blocks");

@@ -25,9 +25,15 @@ template <quantizer_type Q, std::size_t Rank> struct quantized_tensor
     std::string name;                                ///< for messages and reports; may be empty
 
     /// All extents.
-    [[nodiscard]] const extents<Rank>& shape() const noexcept { return codes.shape(); }
+    [[nodiscard]] const extents<Rank>& shape() const noexcept
+    {
+        return codes.shape();
+    }
     /// How the granularity cuts this tensor. Raises shape_error where the parameters do not fit.
-    [[nodiscard]] block_grid<Rank> grid() const { return detail::checked_grid(params, codes.shape(), name); }
+    [[nodiscard]] block_grid<Rank> grid() const
+    {
+        return detail::checked_grid(params, codes.shape(), name);
+    }
 };
 
 } // namespace notch

@@ -35,14 +35,14 @@ struct quantizer
                   "quantizer: symmetric needs the code 0, which bits<N, unsigned_codes, narrow_range> lacks; "
                   "use affine, or the full range");
 
-    using bits_type = Bits;                            ///< code width
-    using granularity_type = Granularity;              ///< which elements share a scale
-    using scale_policy = Scale;                        ///< which numbers a scale may be
-    using scale_value = typename Scale::value_type;    ///< how one scale is stored
-    using rounding_rule = Rounding;                    ///< how ties fall
-    using zero_point_policy = ZeroPoint;               ///< symmetric or affine
-    using code_type = typename Bits::code_type;        ///< int8_t or uint8_t
-    static constexpr code_range codes = Bits::range;   ///< lowest and highest code
+    using bits_type = Bits;                          ///< code width
+    using granularity_type = Granularity;            ///< which elements share a scale
+    using scale_policy = Scale;                      ///< which numbers a scale may be
+    using scale_value = typename Scale::value_type;  ///< how one scale is stored
+    using rounding_rule = Rounding;                  ///< how ties fall
+    using zero_point_policy = ZeroPoint;             ///< symmetric or affine
+    using code_type = typename Bits::code_type;      ///< int8_t or uint8_t
+    static constexpr code_range codes = Bits::range; ///< lowest and highest code
     /// Whether zero points are stored.
     static constexpr bool has_zero_point = ZeroPoint::has_zero_point;
     /// Whether the scale can change inside a dot product.

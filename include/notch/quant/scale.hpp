@@ -78,7 +78,10 @@ struct snap_nearest
 struct snap_down
 {
     /// Exponent for a scale in [2^-100, 2^126].
-    [[nodiscard]] static constexpr int exponent(double scale) noexcept { return floor_log2(scale); }
+    [[nodiscard]] static constexpr int exponent(double scale) noexcept
+    {
+        return floor_log2(scale);
+    }
 };
 
 /// The power of two of least square error over the block: snap_up's and the three below it are tried.
@@ -88,14 +91,20 @@ struct snap_least_squares
     /// How many exponents are tried.
     static constexpr int tried = 4;
     /// Exponent for a scale in [2^-100, 2^126] when there is no data.
-    [[nodiscard]] static constexpr int exponent(double scale) noexcept { return snap_up::exponent(scale); }
+    [[nodiscard]] static constexpr int exponent(double scale) noexcept
+    {
+        return snap_up::exponent(scale);
+    }
 };
 
 /// A snapping rule: `static int exponent(double scale)`; with `tried`, that exponent and those below
 /// it are compared by square error.
 template <class S>
-concept snap_rule = requires(double scale) {
-    { S::exponent(scale) } -> std::convertible_to<int>;
+concept snap_rule = requires(double scale)
+{
+    {
+        S::exponent(scale)
+        } -> std::convertible_to<int>;
 };
 
 /// Scales 2^e: every requantization is a shift.
@@ -110,8 +119,10 @@ template <snap_rule Snap = snap_least_squares> struct power_of_two
     }
 
     /// The exponents to compare by square error, where the rule compares; largest first.
-    [[nodiscard]] static constexpr auto candidates(double scale) noexcept
-        requires requires { Snap::tried; }
+    [[nodiscard]] static constexpr auto candidates(double scale) noexcept requires requires
+    {
+        Snap::tried;
+    }
     {
         std::array<value_type, static_cast<std::size_t>(Snap::tried)> result{};
         const value_type top = snap(scale);
@@ -148,9 +159,15 @@ template <class Style = single_rounding> struct fixed_point
     using rounding_style = Style; ///< how requantization rounds
 
     /// The nearest q31, in [2^-100, 2^126].
-    [[nodiscard]] static constexpr value_type snap(double scale) { return to_q31(detail::admissible_scale(scale)); }
+    [[nodiscard]] static constexpr value_type snap(double scale)
+    {
+        return to_q31(detail::admissible_scale(scale));
+    }
     /// multiplier 2^(exponent - 31).
-    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept { return scale.real(); }
+    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept
+    {
+        return scale.real();
+    }
 };
 
 /// Scales that are floats: the only scale type for which a float decides a code at run time.
@@ -164,21 +181,32 @@ struct real_scale
         return static_cast<float>(detail::admissible_scale(scale));
     }
     /// The scale itself.
-    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept { return static_cast<double>(scale); }
+    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept
+    {
+        return static_cast<double>(scale);
+    }
 };
 
 /// A scale type: what is stored, how a wanted scale becomes one, and which real number it is.
 template <class S>
-concept scale_type = requires(double scale, const typename S::value_type& value) {
+concept scale_type = requires(double scale, const typename S::value_type& value)
+{
     typename S::value_type;
-    { S::snap(scale) } -> std::same_as<typename S::value_type>;
-    { S::to_real(value) } -> std::convertible_to<double>;
+    {
+        S::snap(scale)
+        } -> std::same_as<typename S::value_type>;
+    {
+        S::to_real(value)
+        } -> std::convertible_to<double>;
 };
 
 /// A scale type that offers several values for one wanted scale, to be compared by square error.
 template <class S>
-concept searching_scale_type = scale_type<S> && requires(double scale) {
-    { S::candidates(scale) } -> std::ranges::forward_range;
+concept searching_scale_type = scale_type<S> && requires(double scale)
+{
+    {
+        S::candidates(scale)
+        } -> std::ranges::forward_range;
 };
 
 } // namespace notch

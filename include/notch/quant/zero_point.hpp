@@ -46,7 +46,10 @@ struct symmetric
     }
 
     /// Always 0.
-    [[nodiscard]] static constexpr std::int32_t zero_point(value_range, double, code_range) noexcept { return 0; }
+    [[nodiscard]] static constexpr std::int32_t zero_point(value_range, double, code_range) noexcept
+    {
+        return 0;
+    }
 };
 
 /// Zero is a code of its own for every block.
@@ -79,10 +82,17 @@ struct affine
 
 /// A zero-point rule: the scale a range needs, and the code of 0 once the scale is snapped.
 template <class Z>
-concept zero_point_rule = requires(value_range range, code_range codes, double scale, bool half_step) {
-    { Z::has_zero_point } -> std::convertible_to<bool>;
-    { Z::wanted_scale(range, codes, half_step) } -> std::convertible_to<double>;
-    { Z::zero_point(range, scale, codes) } -> std::convertible_to<std::int32_t>;
+concept zero_point_rule = requires(value_range range, code_range codes, double scale, bool half_step)
+{
+    {
+        Z::has_zero_point
+        } -> std::convertible_to<bool>;
+    {
+        Z::wanted_scale(range, codes, half_step)
+        } -> std::convertible_to<double>;
+    {
+        Z::zero_point(range, scale, codes)
+        } -> std::convertible_to<std::int32_t>;
 };
 
 } // namespace notch

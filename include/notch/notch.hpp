@@ -1,0 +1,30 @@
+/// @file
+/// All of notch that needs no optional dependency. A program that wants shorter compile times
+/// includes the headers it uses instead; docs/reference lists what each costs.
+#pragma once
+
+#include <notch/version.hpp>
+
+#include <notch/core/bits.hpp>
+#include <notch/core/config.hpp>
+#include <notch/core/dense_tensor.hpp>
+#include <notch/core/error.hpp>
+#include <notch/core/executor.hpp>
+#include <notch/core/fixed_point.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/core/random.hpp>
+#include <notch/core/rounding.hpp>
+#include <notch/core/tensor_view.hpp>
+#if __has_include(<xtensor/containers/xtensor.hpp>) || __has_include(<xtensor/xtensor.hpp>)
+#include <notch/core/xtensor.hpp>
+#endif
+
+#include <notch/quant/fit.hpp>
+#include <notch/quant/granularity.hpp>
+#include <notch/quant/params.hpp>
+#include <notch/quant/quantization_error.hpp>
+#include <notch/quant/quantize.hpp>
+#include <notch/quant/quantized_tensor.hpp>
+#include <notch/quant/quantizer.hpp>
+#include <notch/quant/scale.hpp>
+#include <notch/quant/zero_point.hpp>
