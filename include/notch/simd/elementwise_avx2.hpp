@@ -1,9 +1,12 @@
 /// @file
-/// Elementwise kernels: what a lane is on AVX2. Part of simd/elementwise.hpp.
+/// Elementwise kernels: what a lane is on AVX2. Part of simd/elementwise.hpp, which states the contract.
 #pragma once
 
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
+#include <notch/simd/elementwise_contract.hpp>
+
+#if defined(__AVX2__)
 
 #include <cstddef>
 #include <cstdint>
@@ -14,14 +17,12 @@
 namespace notch::simd
 {
 
-template <class Arch> struct elementwise;
-
 /// Eight floats.
 struct avx2_floats
 {
     __m256 value; ///< the register
 
-    NOTCH_INLINE avx2_floats(__m256 v) noexcept : value(v) {}                   // NOLINT(google-explicit-constructor)
+    NOTCH_INLINE avx2_floats(__m256 v) noexcept : value(v) {}                         // NOLINT(google-explicit-constructor)
     NOTCH_INLINE explicit avx2_floats(float v) noexcept : value(_mm256_set1_ps(v)) {} ///< eight times v
 
     friend NOTCH_INLINE avx2_floats operator+(avx2_floats a, avx2_floats b) noexcept { return _mm256_add_ps(a.value, b.value); }
@@ -45,29 +46,22 @@ struct avx2_floats
     }
 };
 
-/// Lanes, scaling and byte stores on AVX2.
+/// Lanes, scaling, and loads and stores on AVX2.
 template <> struct elementwise<avx2>
 {
-    using lane = avx2_floats;               ///< eight floats
-    static constexpr std::size_t width = 8; ///< floats per lane
+    using lane = avx2_floats;                    ///< eight floats
+    static constexpr std::size_t width = 8;      ///< floats per lane
+    static constexpr std::size_t alignment = 32; ///< what stream() asks of its address
 
-    /// The reciprocal of a scale in both precisions.
+    /// A factor in both precisions.
     struct factor
     {
-        __m256d wide;  ///< 1 / scale
-        __m256 single; ///< 1 / scale as a float
+        __m256d wide;  ///< the factor
+        __m256 single; ///< the factor as a float
 
-        NOTCH_INLINE factor(double inverse, float single_inverse) noexcept
-            : wide(_mm256_set1_pd(inverse)), single(_mm256_set1_ps(single_inverse))
-        {
-        }
+        NOTCH_INLINE factor(double exact, float rounded) noexcept : wide(_mm256_set1_pd(exact)), single(_mm256_set1_ps(rounded)) {}
         NOTCH_INLINE lane times_single(lane x) const noexcept { return _mm256_mul_ps(x.value, single); }
-        NOTCH_INLINE lane times_double(lane x) const noexcept
-        {
-            const __m128 low = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(x.value)), wide));
-            const __m128 high = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(x.value, 1)), wide));
-            return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
-        }
+        NOTCH_INLINE lane times_double(lane x) const noexcept { return products(x, wide, wide); }
     };
 
     /// Remembers the largest magnitude, as bits, of all values seen.
@@ -86,14 +80,74 @@ template <> struct elementwise<avx2>
         }
     };
 
+    /// The three running extremes of bit patterns that min_max_run asks for.
+    struct extremes
+    {
+        __m256i largest_signed;   ///< of the patterns as int32
+        __m256i largest_unsigned; ///< of the patterns as uint32
+        __m256i least_unsigned;   ///< of the patterns as uint32
+
+        NOTCH_INLINE explicit extremes(lane x) noexcept
+            : largest_signed(_mm256_castps_si256(x.value)), largest_unsigned(largest_signed), least_unsigned(largest_signed)
+        {
+        }
+        NOTCH_INLINE void see(lane x) noexcept
+        {
+            const __m256i bits = _mm256_castps_si256(x.value);
+            largest_signed = _mm256_max_epi32(largest_signed, bits);
+            largest_unsigned = _mm256_max_epu32(largest_unsigned, bits);
+            least_unsigned = _mm256_min_epu32(least_unsigned, bits);
+        }
+        /// Writes 3 x width patterns: the largest signed, the largest unsigned, the least unsigned.
+        NOTCH_INLINE void spill(std::uint32_t* to) const noexcept
+        {
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), largest_signed);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + width), largest_unsigned);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 2 * width), least_unsigned);
+        }
+    };
+
     static NOTCH_INLINE watcher watch() noexcept { return {}; }
+    /// Hints that the memory `bytes` behind `from` will be read; the address need not exist.
+    static NOTCH_INLINE void prefetch(const float* from, std::size_t bytes) noexcept
+    {
+        _mm_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(from) + bytes), _MM_HINT_T0);
+    }
     static NOTCH_INLINE lane load(const float* from) noexcept { return _mm256_loadu_ps(from); }
     static NOTCH_INLINE lane clamp(lane x, lane lowest, lane highest) noexcept
     {
         return _mm256_min_ps(_mm256_max_ps(x.value, lowest.value), highest.value);
     }
 
-    template <class Code> static NOTCH_INLINE __m256i bytes(__m256i low, __m256i high) noexcept
+    /// Eight products with four doubles and four doubles, rounded to float.
+    static NOTCH_INLINE lane products(lane x, __m256d first, __m256d second) noexcept
+    {
+        const __m128 low = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(x.value)), first));
+        const __m128 high = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(x.value, 1)), second));
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+    }
+    /// Element i times factors[i], rounded to float.
+    static NOTCH_INLINE lane times_each(lane x, const double* factors) noexcept
+    {
+        return products(x, _mm256_loadu_pd(factors), _mm256_loadu_pd(factors + 4));
+    }
+    /// codes[i] - zero_point, as floats.
+    template <class Code> static NOTCH_INLINE lane differences(const Code* codes, std::int32_t zero_point) noexcept
+    {
+        const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes));
+        __m256i wide;
+        if constexpr (std::is_signed_v<Code>)
+            wide = _mm256_cvtepi8_epi32(bytes);
+        else
+            wide = _mm256_cvtepu8_epi32(bytes);
+        return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(zero_point)));
+    }
+
+    static NOTCH_INLINE void store(float* dst, lane a) noexcept { _mm256_storeu_ps(dst, a.value); }
+    static NOTCH_INLINE void stream(float* dst, lane a) noexcept { _mm256_stream_ps(dst, a.value); }
+    static NOTCH_INLINE void fence() noexcept { _mm_sfence(); }
+
+    template <class Code> static NOTCH_INLINE __m256i narrowed(__m256i low, __m256i high) noexcept
     {
         if constexpr (std::is_signed_v<Code>)
             return _mm256_packs_epi16(low, high);
@@ -101,27 +155,51 @@ template <> struct elementwise<avx2>
             return _mm256_packus_epi16(low, high);
     }
 
-    /// Adds the zero point and stores 32 codes. The packs work on 128-bit halves; one permutation puts
-    /// the eight groups of four codes back in order.
-    template <class Code> static NOTCH_INLINE void store(Code* dst, std::int32_t zero_point, lane a, lane b, lane c, lane d) noexcept
+    /// 32 codes: the zero point is added. The packs work on 128-bit halves; one permutation puts the
+    /// eight groups of four codes back in order.
+    template <class Code> static NOTCH_INLINE __m256i codes(std::int32_t zero_point, lane a, lane b, lane c, lane d) noexcept
     {
         const __m256i zero = _mm256_set1_epi16(static_cast<std::int16_t>(zero_point));
         const __m256i low = _mm256_packs_epi32(_mm256_cvtps_epi32(a.value), _mm256_cvtps_epi32(b.value));
         const __m256i high = _mm256_packs_epi32(_mm256_cvtps_epi32(c.value), _mm256_cvtps_epi32(d.value));
-        const __m256i mixed = bytes<Code>(_mm256_add_epi16(low, zero), _mm256_add_epi16(high, zero));
-        const __m256i ordered = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), ordered);
+        const __m256i mixed = narrowed<Code>(_mm256_add_epi16(low, zero), _mm256_add_epi16(high, zero));
+        return _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     }
 
+    /// Adds the zero point and stores 32 codes.
+    template <class Code> static NOTCH_INLINE void store(Code* dst, std::int32_t zero_point, lane a, lane b, lane c, lane d) noexcept
+    {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), codes<Code>(zero_point, a, b, c, d));
+    }
+    /// The same past the caches. Precondition: dst is a multiple of `alignment`.
+    template <class Code> static NOTCH_INLINE void stream(Code* dst, std::int32_t zero_point, lane a, lane b, lane c, lane d) noexcept
+    {
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(dst), codes<Code>(zero_point, a, b, c, d));
+    }
+
+    template <class Code> static NOTCH_INLINE void store_words(Code* dst, __m256i words) noexcept
+    {
+        const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+        __m128i bytes;
+        if constexpr (std::is_signed_v<Code>)
+            bytes = _mm_packs_epi16(packed, packed);
+        else
+            bytes = _mm_packus_epi16(packed, packed);
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(dst), bytes);
+    }
     /// Adds the zero point and stores 8 codes.
     template <class Code> static NOTCH_INLINE void store(Code* dst, std::int32_t zero_point, lane a) noexcept
     {
-        const __m256i words = _mm256_cvtps_epi32(a.value);
-        const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-        const __m128i shifted = _mm_add_epi16(packed, _mm_set1_epi16(static_cast<std::int16_t>(zero_point)));
-        const __m128i codes = std::is_signed_v<Code> ? _mm_packs_epi16(shifted, shifted) : _mm_packus_epi16(shifted, shifted);
-        _mm_storel_epi64(reinterpret_cast<__m128i*>(dst), codes);
+        store_words(dst, _mm256_add_epi32(_mm256_cvtps_epi32(a.value), _mm256_set1_epi32(zero_point)));
+    }
+    /// Adds a zero point to each element and stores 8 codes.
+    template <class Code> static NOTCH_INLINE void store_each(Code* dst, const std::int32_t* zero_points, lane a) noexcept
+    {
+        const __m256i zero = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(zero_points));
+        store_words(dst, _mm256_add_epi32(_mm256_cvtps_epi32(a.value), zero));
     }
 };
 
 } // namespace notch::simd
+
+#endif

@@ -1,0 +1,47 @@
+/// @file
+/// What an instruction set offers to the elementwise kernels.
+///
+/// A specialisation `elementwise<Arch>`, one per file elementwise_<isa>.hpp, has
+///
+///     lane, width                        a register of `width` floats with + - *, and, found by argument-dependent
+///                                        lookup, nearest, truncate, one_where_equal, one_where_less: all that a
+///                                        rounding rule is written with
+///     load(p), store(p, lane)            floats
+///     clamp(lane, lowest, highest)       lowest where the lane is NaN
+///     factor(f, float(f))                times_single(x) = float(x * float(f)), times_double(x) = float(double(x) * f)
+///     times_each(x, f)                   float(double(x[i]) * f[i])
+///     differences(codes, zero)           float(codes[i] - zero)
+///     store(p, zero, a, b, c, d)         4 x width codes: integral lanes + zero, narrowed
+///     store(p, zero, a)                  width codes
+///     store_each(p, zeros, a)            width codes, element i plus zeros[i]
+///     watcher                            see(lane), all_finite(): told from bits
+///     extremes                           see(lane), spill(p): for min_max_run
+///     prefetch(p, bytes)                 a hint that the memory `bytes` behind p will be read
+///
+/// and, where stores past the caches exist, `alignment`, `stream` beside each `store` of four lanes or of
+/// floats, and `fence`. `shorter` may name the instruction set that serves runs below `width`.
+///
+/// No operation may depend on the rounding mode except float products and conversions to float, which
+/// every ISO C++ program runs in round-to-nearest; none may divide, and none may compare NaN.
+#pragma once
+
+#include <cstddef>
+
+namespace notch::simd
+{
+
+/// Without a specialisation there is one lane, a float, and the scalar definitions are used.
+template <class Arch> struct elementwise
+{
+    static constexpr std::size_t width = 1; ///< floats per lane
+};
+
+/// Whether results are written through the caches, for a reader that follows at once, or past them:
+/// for results larger than the caches, which would otherwise be read before they are overwritten.
+enum class write_path
+{
+    through_caches,
+    past_caches
+};
+
+} // namespace notch::simd
