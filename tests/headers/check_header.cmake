@@ -6,7 +6,8 @@ function(check description)
         COMMAND "${compiler}" "@${flags_file}" ${warnings} -Werror ${ARGN} "${scratch}"
         RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
     if(NOT result EQUAL 0)
-        message(FATAL_ERROR "${header} does not compile ${description}:\n${output}")
+        message("${output}")
+        message(FATAL_ERROR "${header} does not compile ${description}.")
     endif()
 endfunction()
 
