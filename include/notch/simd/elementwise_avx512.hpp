@@ -14,6 +14,14 @@
 
 #include <immintrin.h>
 
+// Intrinsics of gcc 12 pass an undefined register where no lane is masked out, and its macros an unsigned mask.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#endif
+
 namespace notch::simd
 {
 
@@ -198,5 +206,9 @@ template <> struct elementwise<avx512bw>
 };
 
 } // namespace notch::simd
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 #endif
