@@ -1,0 +1,103 @@
+/// @file
+/// notch: a command that shows what the library does.
+///
+/// Exit codes: 0 success, 1 failure, 2 a command line that cannot be obeyed.
+#include "grains.hpp"
+#include "options.hpp"
+#include "report.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <notch/simd/arch.hpp>
+#include <notch/version.hpp>
+#include <span>
+#include <string_view>
+
+namespace {
+
+constexpr const char* help_text =
+    R"(notch: what the granularity of scales costs and what it gives
+
+  notch --version         the version of the library
+  notch --help            this text
+  notch info              compiler and instruction set of this program
+  notch grains [options]  quantize one weight tensor at every granularity and compare
+
+Options of notch grains, as --name value or --name=value:
+
+  --rows N       output channels, 1 to 65536 (256)
+  --cols N       input channels, 1 to 65536 (256)
+  --kernel K     taps of the kernel along one axis, 1 to 31 (3)
+  --bits B       bits of a weight, 2 to 8 (4)
+  --scale KIND   real: a float; pot: a power of two; fixed: a 32-bit multiplier and a shift (pot)
+  --seed S       which random weights, 0 to 18446744073709551615 (1)
+  --svg FILE     write a plot
+  --json FILE    write the numbers
+
+The weights are normally distributed, with log-normal gains of rows and columns; there are at most 67108864.
+)";
+
+void print_info() {
+    std::printf("notch %d.%d.%d\n", NOTCH_VERSION_MAJOR, NOTCH_VERSION_MINOR, NOTCH_VERSION_PATCH);
+    std::printf("instruction set  %s\n", notch::simd::default_arch::name);
+#if defined(__clang__)
+    std::printf("compiler         %s\n", __VERSION__);
+#elif defined(__GNUC__)
+    std::printf("compiler         GCC %s\n", __VERSION__);
+#else
+    std::printf("compiler         unknown\n");
+#endif
+    std::printf("language         C++ %ld\n", static_cast<long>(__cplusplus));
+#if defined(NDEBUG)
+    std::printf("assertions       off\n");
+#else
+    std::printf("assertions       on\n");
+#endif
+}
+
+void run_grains(std::span<const char* const> arguments) {
+    const tool::grains_options options = tool::parse_grains(arguments);
+    const auto table = tool::measure_grains(options);
+    std::fputs(tool::table_text(options, table).c_str(), stdout);
+    if (!options.svg.empty())
+        tool::write_file(options.svg, tool::svg_text(options, table));
+    if (!options.json.empty())
+        tool::write_file(options.json, tool::json_text(options, table));
+}
+
+void run(std::span<const char* const> arguments) {
+    if (arguments.empty())
+        throw tool::usage_error("notch: a command is missing; try notch --help");
+    const std::string_view command = arguments[0];
+    if (command == "grains")
+        return run_grains(arguments.subspan(1));
+    if (command != "--version" && command != "--help" && command != "-h" && command != "info")
+        throw tool::usage_error("notch: there is no command '" + std::string(command) + "'; try notch --help");
+    if (arguments.size() > 1)
+        throw tool::usage_error("notch " + std::string(command) + ": '" + arguments[1] + "' is one argument too many");
+    if (command == "--version")
+        std::printf("notch %d.%d.%d\n", NOTCH_VERSION_MAJOR, NOTCH_VERSION_MINOR, NOTCH_VERSION_PATCH);
+    else if (command == "info")
+        print_info();
+    else
+        std::fputs(help_text, stdout);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        run(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0));
+        if (std::fflush(stdout) != 0) {
+            std::fputs("notch: cannot write to standard output\n", stderr);
+            return 1;
+        }
+        return 0;
+    } catch (const tool::usage_error& problem) {
+        std::fprintf(stderr, "%s\n", problem.what());
+        return 2;
+    } catch (const std::exception& problem) {
+        std::fprintf(stderr, "notch: %s\n", problem.what());
+        return 1;
+    }
+}

@@ -1,0 +1,263 @@
+/// @file
+/// The SVG picture: SQNR against the number of scales.
+#include "report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace tool {
+
+namespace {
+
+constexpr double width = 860;
+constexpr double height = 540;
+constexpr double left = 74;
+constexpr double right = width - 30;
+constexpr double top = 84;
+constexpr double bottom = height - 62;
+constexpr double letter = 6.9; // width of one letter of a label, at 12 px
+constexpr double line_height = 15;
+
+struct point {
+    double x = 0;
+    double y = 0;
+};
+
+struct box {
+    double x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+
+    [[nodiscard]] bool meets(const box& other) const {
+        return x0 < other.x1 && other.x0 < x1 && y0 < other.y1 && other.y0 < y1;
+    }
+};
+
+[[nodiscard]] std::string number(double value) { return number_text(std::round(value * 10) / 10, 6); }
+
+[[nodiscard]] std::string text_at(point at, const char* anchor, const std::string& style, const std::string& text) {
+    return "<text x=\"" + number(at.x) + "\" y=\"" + number(at.y) + "\" text-anchor=\"" + anchor + "\" class=\"" +
+           style + "\">" + text + "</text>\n";
+}
+
+[[nodiscard]] std::string line(point a, point b, const std::string& style) {
+    return "<line x1=\"" + number(a.x) + "\" y1=\"" + number(a.y) + "\" x2=\"" + number(b.x) + "\" y2=\"" +
+           number(b.y) + "\" class=\"" + style + "\"/>\n";
+}
+
+/// The class of a point of a family: a colour, see the style sheet.
+[[nodiscard]] const char* style_of(grain::family kind) {
+    switch (kind) {
+    case grain::family::rows:
+        return "rows";
+    case grain::family::columns:
+        return "columns";
+    case grain::family::blocks:
+        return "blocks";
+    case grain::family::whole:
+        break;
+    }
+    return "whole";
+}
+
+/// Maps numbers of scales (logarithmic) and decibels to the picture.
+struct axes {
+    double decades = 1; ///< of the horizontal axis
+    double low = 0;     ///< decibels at the bottom
+    double high = 1;    ///< decibels at the top
+    double step = 1;    ///< decibels between grid lines
+
+    [[nodiscard]] point at(double scales, double decibels) const {
+        return {left + (right - left) * std::log10(scales) / decades,
+                bottom - (bottom - top) * (decibels - low) / (high - low)};
+    }
+};
+
+[[nodiscard]] axes axes_for(std::span<const measurement> table) {
+    axes result;
+    double lowest = std::numeric_limits<double>::max();
+    double highest = std::numeric_limits<double>::lowest();
+    for (const measurement& m : table) {
+        result.decades = std::max(result.decades, std::ceil(std::log10(static_cast<double>(m.scales)) + 0.1));
+        if (!std::isfinite(m.error.sqnr_db))
+            continue;
+        lowest = std::min(lowest, m.error.sqnr_db);
+        highest = std::max(highest, m.error.sqnr_db);
+    }
+    if (lowest > highest)
+        lowest = highest = 0;
+    for (const double step : {0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0}) {
+        result.step = step;
+        if ((highest - lowest) / step <= 8)
+            break;
+    }
+    result.low = std::floor((lowest - 0.3 * result.step) / result.step) * result.step;
+    result.high = std::ceil((highest + 0.3 * result.step) / result.step) * result.step;
+    return result;
+}
+
+[[nodiscard]] std::string draw_grid(const axes& scale) {
+    std::string text;
+    for (double db = scale.low; db < scale.high + scale.step / 2; db += scale.step) {
+        const point p = scale.at(1, db);
+        text += line(p, {right, p.y}, "grid") + text_at({p.x - 8, p.y + 4}, "end", "tick", number(db));
+    }
+    for (double decade = 0; decade < scale.decades + 0.5; ++decade) {
+        const double scales = std::pow(10.0, decade);
+        const point p = scale.at(scales, scale.low);
+        text += line(p, {p.x, top}, "grid") + text_at({p.x, p.y + 18}, "middle", "tick", number_text(scales, 9));
+    }
+    text += text_at({(left + right) / 2, height - 16}, "middle", "name", "number of scales");
+    text += "<text transform=\"translate(20 " + number((top + bottom) / 2) +
+            ") rotate(-90)\" text-anchor=\"middle\" class=\"name\">SQNR in dB</text>\n";
+    return text;
+}
+
+[[nodiscard]] std::string draw_path(std::span<const measurement> table, const axes& scale, grain::family kind) {
+    std::string points;
+    for (const measurement& m : table)
+        if (m.of.kind == kind && std::isfinite(m.error.sqnr_db)) {
+            const point p = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
+            points += number(p.x) + "," + number(p.y) + " ";
+        }
+    return "<polyline points=\"" + points + "\" class=\"path " + style_of(kind) + "\"/>\n";
+}
+
+/// Finds places for labels where nothing else is.
+class label_placer {
+public:
+    explicit label_placer(std::vector<box> taken) : taken_(std::move(taken)) {}
+
+    /// The text beside a point, at the first free one of 16 places; with a thin line where it is far away.
+    [[nodiscard]] std::string place(point at, const std::string& text) {
+        const double half = letter * static_cast<double>(text.size()) / 2;
+        for (const double distance : {0.0, 16.0, 32.0, 48.0})
+            for (const point direction : {point{1, 0}, point{-1, 0}, point{0, -1}, point{0, 1}}) {
+                const bool sideways = direction.y == 0;
+                const point middle{at.x + direction.x * (half + 9), // the distance moves a sideways label up or down
+                                   at.y + (sideways ? direction.x * distance : direction.y * (line_height + distance))};
+                const box area{middle.x - half, middle.y - line_height / 2, middle.x + half,
+                               middle.y + line_height / 2};
+                if (is_free(area)) {
+                    taken_.push_back(area);
+                    const bool is_far = distance > 0;
+                    const point end{middle.x - direction.x * half, middle.y - direction.y * line_height / 2};
+                    return (is_far ? line(at, end, "leader") : std::string()) +
+                           text_at({middle.x, middle.y + 4}, "middle", "label", text);
+                }
+            }
+        return {}; // no room: the point keeps its tooltip
+    }
+
+private:
+    [[nodiscard]] bool is_free(const box& area) const {
+        return area.x0 > left && area.x1 < right && area.y0 > top && area.y1 < bottom &&
+               std::none_of(taken_.begin(), taken_.end(), [&](const box& other) { return area.meets(other); });
+    }
+
+    std::vector<box> taken_;
+};
+
+/// Small boxes along the lines of a family, where no label may stand.
+void avoid_path(std::span<const measurement> table, const axes& scale, grain::family kind, std::vector<box>& taken) {
+    const measurement* before = nullptr;
+    for (const measurement& m : table) {
+        if (m.of.kind != kind || !std::isfinite(m.error.sqnr_db))
+            continue;
+        const point to = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
+        const point from = before ? scale.at(static_cast<double>(before->scales), before->error.sqnr_db) : to;
+        for (int i = 0; i <= 40; ++i) {
+            const double x = from.x + (to.x - from.x) * i / 40;
+            const double y = from.y + (to.y - from.y) * i / 40;
+            const double r = i == 40 ? 6 : 1;
+            taken.push_back({x - r, y - r, x + r, y + r});
+        }
+        before = &m;
+    }
+}
+
+[[nodiscard]] std::string draw_points(std::span<const measurement> table, const axes& scale) {
+    std::vector<box> taken;
+    for (const auto kind : {grain::family::whole, grain::family::rows, grain::family::columns, grain::family::blocks})
+        avoid_path(table, scale, kind, taken);
+    label_placer labels(std::move(taken));
+    std::string text;
+    for (const measurement& m : table) {
+        if (!std::isfinite(m.error.sqnr_db))
+            continue;
+        const point p = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
+        text += "<circle cx=\"" + number(p.x) + "\" cy=\"" + number(p.y) + "\" r=\"4.5\" class=\"dot " +
+                style_of(m.of.kind) + "\"><title>" + m.of.name + ": " + std::to_string(m.scales) + " scales, " +
+                number_text(m.error.sqnr_db, 4) + " dB</title></circle>\n";
+        text += labels.place(p, m.of.name);
+    }
+    return text;
+}
+
+[[nodiscard]] std::string draw_legend() {
+    struct entry {
+        grain::family kind;
+        const char* text;
+    };
+    constexpr std::array entries{
+        entry{grain::family::whole, "one scale"}, entry{grain::family::rows, "output channels and their parts"},
+        entry{grain::family::columns, "input channels"}, entry{grain::family::blocks, "square blocks of channels"}};
+    std::string text;
+    double x = left;
+    for (const auto& [kind, name] : entries) {
+        text += "<circle cx=\"" + number(x + 5) + "\" cy=\"62\" r=\"4.5\" class=\"dot " + style_of(kind) + "\"/>\n";
+        text += text_at({x + 16, 66}, "start", "label", name);
+        x += 46 + letter * static_cast<double>(std::string_view(name).size());
+    }
+    return text;
+}
+
+constexpr const char* style_sheet = R"(<style>
+svg { --ground: #ffffff; --ink: #1c1e21; --soft: #5c6370; --grid: #dfe2e6;
+      --whole: #5c6370; --rows: #0b63c4; --columns: #9a4f00; --blocks: #0f7a3d; }
+@media (prefers-color-scheme: dark) {
+  svg { --ground: #16181c; --ink: #eceef1; --soft: #a6adb8; --grid: #33373e;
+        --whole: #a6adb8; --rows: #6cb2ff; --columns: #ffb066; --blocks: #5fd38d; }
+}
+.ground { fill: var(--ground); }
+text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: var(--ink); }
+.title { font-size: 17px; font-weight: 600; }
+.name { font-size: 13px; }
+.tick { font-size: 12px; fill: var(--soft); }
+.label { font-size: 12px; }
+.grid { stroke: var(--grid); stroke-width: 1; }
+.leader { stroke: var(--soft); stroke-width: 0.8; }
+.path { fill: none; stroke-width: 1.8; }
+.path.rows { stroke: var(--rows); }
+.path.blocks { stroke: var(--blocks); }
+.dot.whole { fill: var(--whole); }
+.dot.rows { fill: var(--rows); }
+.dot.columns { fill: var(--columns); }
+.dot.blocks { fill: var(--blocks); }
+</style>
+)";
+
+} // namespace
+
+std::string svg_text(const grains_options& options, std::span<const measurement> table) {
+    const axes scale = axes_for(table);
+    std::string text = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " +
+                       number(height) +
+                       "\" role=\"img\">\n<title>Granularity of scales: noise against number of "
+                       "scales</title>\n";
+    text += style_sheet;
+    text += "<rect width=\"" + number(width) + "\" height=\"" + number(height) + "\" class=\"ground\"/>\n";
+    const char* kind = options.scale == scale_kind::real           ? "real"
+                       : options.scale == scale_kind::power_of_two ? "power-of-two"
+                                                                   : "fixed-point";
+    text += text_at({left, 34}, "start", "title",
+                    "int" + std::to_string(options.bits) + " weights [" + std::to_string(options.rows) + ", " +
+                        std::to_string(options.cols) + ", " + std::to_string(options.kernel) + ", " +
+                        std::to_string(options.kernel) + "] with " + kind + " scales");
+    text += draw_legend() + draw_grid(scale);
+    text += draw_path(table, scale, grain::family::rows) + draw_path(table, scale, grain::family::blocks);
+    return text + draw_points(table, scale) + "</svg>\n";
+}
+
+} // namespace tool
