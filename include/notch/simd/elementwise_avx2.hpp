@@ -5,6 +5,7 @@
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
 #include <notch/simd/elementwise_contract.hpp>
+#include <notch/simd/elementwise_sse41.hpp>
 
 #if defined(__AVX2__)
 
@@ -62,6 +63,7 @@ template <> struct elementwise<avx2>
         NOTCH_INLINE factor(double exact, float rounded) noexcept : wide(_mm256_set1_pd(exact)), single(_mm256_set1_ps(rounded)) {}
         NOTCH_INLINE lane times_single(lane x) const noexcept { return _mm256_mul_ps(x.value, single); }
         NOTCH_INLINE lane times_double(lane x) const noexcept { return products(x, wide, wide); }
+        NOTCH_INLINE lane times_double(const float* x) const noexcept { return products(x, wide, wide); }
     };
 
     /// Remembers the largest magnitude, as bits, of all values seen.
@@ -87,6 +89,7 @@ template <> struct elementwise<avx2>
         __m256i largest_unsigned; ///< of the patterns as uint32
         __m256i least_unsigned;   ///< of the patterns as uint32
 
+        NOTCH_INLINE extremes(__m256i s, __m256i u, __m256i v) noexcept : largest_signed(s), largest_unsigned(u), least_unsigned(v) {}
         NOTCH_INLINE explicit extremes(lane x) noexcept
             : largest_signed(_mm256_castps_si256(x.value)), largest_unsigned(largest_signed), least_unsigned(largest_signed)
         {
@@ -98,12 +101,20 @@ template <> struct elementwise<avx2>
             largest_unsigned = _mm256_max_epu32(largest_unsigned, bits);
             least_unsigned = _mm256_min_epu32(least_unsigned, bits);
         }
-        /// Writes 3 x width patterns: the largest signed, the largest unsigned, the least unsigned.
-        NOTCH_INLINE void spill(std::uint32_t* to) const noexcept
+        NOTCH_INLINE void join(const extremes& other) noexcept
         {
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), largest_signed);
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + width), largest_unsigned);
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 2 * width), least_unsigned);
+            largest_signed = _mm256_max_epi32(largest_signed, other.largest_signed);
+            largest_unsigned = _mm256_max_epu32(largest_unsigned, other.largest_unsigned);
+            least_unsigned = _mm256_min_epu32(least_unsigned, other.least_unsigned);
+        }
+        [[nodiscard]] NOTCH_INLINE pattern_extremes collect() const noexcept
+        {
+            using half = elementwise<sse41>::extremes;
+            half low(_mm256_castsi256_si128(largest_signed), _mm256_castsi256_si128(largest_unsigned),
+                     _mm256_castsi256_si128(least_unsigned));
+            low.join(half(_mm256_extracti128_si256(largest_signed, 1), _mm256_extracti128_si256(largest_unsigned, 1),
+                          _mm256_extracti128_si256(least_unsigned, 1)));
+            return low.collect();
         }
     };
 
@@ -126,8 +137,15 @@ template <> struct elementwise<avx2>
         const __m128 high = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(x.value, 1)), second));
         return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
     }
+    /// The same, of eight floats in memory: a conversion that loads spares taking the register apart.
+    static NOTCH_INLINE lane products(const float* x, __m256d first, __m256d second) noexcept
+    {
+        const __m128 low = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(x)), first));
+        const __m128 high = _mm256_cvtpd_ps(_mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(x + 4)), second));
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(low), high, 1);
+    }
     /// Element i times factors[i], rounded to float.
-    static NOTCH_INLINE lane times_each(lane x, const double* factors) noexcept
+    static NOTCH_INLINE lane times_each(const float* x, const double* factors) noexcept
     {
         return products(x, _mm256_loadu_pd(factors), _mm256_loadu_pd(factors + 4));
     }

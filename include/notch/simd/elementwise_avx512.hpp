@@ -4,6 +4,7 @@
 
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
+#include <notch/simd/elementwise_avx2.hpp>
 #include <notch/simd/elementwise_contract.hpp>
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)
@@ -71,6 +72,7 @@ template <> struct elementwise<avx512bw>
         NOTCH_INLINE factor(double exact, float rounded) noexcept : wide(_mm512_set1_pd(exact)), single(_mm512_set1_ps(rounded)) {}
         NOTCH_INLINE lane times_single(lane x) const noexcept { return _mm512_mul_ps(x.value, single); }
         NOTCH_INLINE lane times_double(lane x) const noexcept { return products(x, wide, wide); }
+        NOTCH_INLINE lane times_double(const float* x) const noexcept { return products(x, wide, wide); }
     };
 
     /// Remembers the largest magnitude, as bits, of all values seen.
@@ -107,12 +109,20 @@ template <> struct elementwise<avx512bw>
             largest_unsigned = _mm512_max_epu32(largest_unsigned, bits);
             least_unsigned = _mm512_min_epu32(least_unsigned, bits);
         }
-        /// Writes 3 x width patterns: the largest signed, the largest unsigned, the least unsigned.
-        NOTCH_INLINE void spill(std::uint32_t* to) const noexcept
+        NOTCH_INLINE void join(const extremes& other) noexcept
         {
-            _mm512_storeu_si512(to, largest_signed);
-            _mm512_storeu_si512(to + width, largest_unsigned);
-            _mm512_storeu_si512(to + 2 * width, least_unsigned);
+            largest_signed = _mm512_max_epi32(largest_signed, other.largest_signed);
+            largest_unsigned = _mm512_max_epu32(largest_unsigned, other.largest_unsigned);
+            least_unsigned = _mm512_min_epu32(least_unsigned, other.least_unsigned);
+        }
+        [[nodiscard]] NOTCH_INLINE pattern_extremes collect() const noexcept
+        {
+            using half = elementwise<avx2>::extremes;
+            half low(_mm512_castsi512_si256(largest_signed), _mm512_castsi512_si256(largest_unsigned),
+                     _mm512_castsi512_si256(least_unsigned));
+            low.join(half(_mm512_extracti64x4_epi64(largest_signed, 1), _mm512_extracti64x4_epi64(largest_unsigned, 1),
+                          _mm512_extracti64x4_epi64(least_unsigned, 1)));
+            return low.collect();
         }
     };
 
@@ -128,17 +138,27 @@ template <> struct elementwise<avx512bw>
         return _mm512_min_ps(_mm512_max_ps(x.value, lowest.value), highest.value);
     }
 
+    /// Sixteen doubles, rounded to float.
+    static NOTCH_INLINE lane joined(__m512d low, __m512d high) noexcept
+    {
+        const __m512d first = _mm512_castpd256_pd512(_mm256_castps_pd(_mm512_cvtpd_ps(low)));
+        return _mm512_castpd_ps(_mm512_insertf64x4(first, _mm256_castps_pd(_mm512_cvtpd_ps(high)), 1));
+    }
     /// Sixteen products with eight doubles and eight doubles, rounded to float.
     static NOTCH_INLINE lane products(lane x, __m512d first, __m512d second) noexcept
     {
         const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x.value), 1));
-        const __m256 low = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(x.value)), first));
-        const __m256 high = _mm512_cvtpd_ps(_mm512_mul_pd(_mm512_cvtps_pd(upper), second));
-        const __m512d both = _mm512_castps_pd(_mm512_castps256_ps512(low));
-        return _mm512_castpd_ps(_mm512_insertf64x4(both, _mm256_castps_pd(high), 1));
+        return joined(_mm512_mul_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(x.value)), first),
+                      _mm512_mul_pd(_mm512_cvtps_pd(upper), second));
+    }
+    /// The same, of sixteen floats in memory: a conversion that loads spares taking the register apart.
+    static NOTCH_INLINE lane products(const float* x, __m512d first, __m512d second) noexcept
+    {
+        return joined(_mm512_mul_pd(_mm512_cvtps_pd(_mm256_loadu_ps(x)), first),
+                      _mm512_mul_pd(_mm512_cvtps_pd(_mm256_loadu_ps(x + 8)), second));
     }
     /// Element i times factors[i], rounded to float.
-    static NOTCH_INLINE lane times_each(lane x, const double* factors) noexcept
+    static NOTCH_INLINE lane times_each(const float* x, const double* factors) noexcept
     {
         return products(x, _mm512_loadu_pd(factors), _mm512_loadu_pd(factors + 8));
     }

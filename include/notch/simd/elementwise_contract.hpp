@@ -8,14 +8,15 @@
 ///                                        rounding rule is written with
 ///     load(p), store(p, lane)            floats
 ///     clamp(lane, lowest, highest)       lowest where the lane is NaN
-///     factor(f, float(f))                times_single(x) = float(x * float(f)), times_double(x) = float(double(x) * f)
-///     times_each(x, f)                   float(double(x[i]) * f[i])
+///     factor(f, float(f))                times_single(lane) = float(x * float(f)), times_double(lane) and times_double(p)
+///                                        = float(double(x) * f)
+///     times_each(p, f)                   float(double(p[i]) * f[i])
 ///     differences(codes, zero)           float(codes[i] - zero)
 ///     store(p, zero, a, b, c, d)         4 x width codes: integral lanes + zero, narrowed
 ///     store(p, zero, a)                  width codes
 ///     store_each(p, zeros, a)            width codes, element i plus zeros[i]
 ///     watcher                            see(lane), all_finite(): told from bits
-///     extremes                           see(lane), spill(p): for min_max_run
+///     extremes                           see(lane), join(extremes), collect(): for min_max_run
 ///     prefetch(p, bytes)                 a hint that the memory `bytes` behind p will be read
 ///
 /// and, where stores past the caches exist, `alignment`, `stream` beside each `store` of four lanes or of
@@ -26,6 +27,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace notch::simd
 {
@@ -34,6 +36,14 @@ namespace notch::simd
 template <class Arch> struct elementwise
 {
     static constexpr std::size_t width = 1; ///< floats per lane
+};
+
+/// Extremes of the bit patterns of floats, see min_max_run.hpp.
+struct pattern_extremes
+{
+    std::int32_t largest_signed;    ///< of the patterns as int32
+    std::uint32_t largest_unsigned; ///< of the patterns as uint32
+    std::uint32_t least_unsigned;   ///< of the patterns as uint32
 };
 
 /// Whether results are written through the caches, for a reader that follows at once, or past them:

@@ -62,6 +62,7 @@ template <> struct elementwise<neon64>
         NOTCH_INLINE factor(double exact, float rounded) noexcept : wide(vdupq_n_f64(exact)), single(vdupq_n_f32(rounded)) {}
         NOTCH_INLINE lane times_single(lane x) const noexcept { return vmulq_f32(x.value, single); }
         NOTCH_INLINE lane times_double(lane x) const noexcept { return products(x, wide, wide); }
+        NOTCH_INLINE lane times_double(const float* x) const noexcept { return products(x, wide, wide); }
     };
 
     /// Remembers the largest magnitude, as bits, of all values seen.
@@ -94,12 +95,15 @@ template <> struct elementwise<neon64>
             largest_unsigned = vmaxq_u32(largest_unsigned, vreinterpretq_u32_f32(x.value));
             least_unsigned = vminq_u32(least_unsigned, vreinterpretq_u32_f32(x.value));
         }
-        /// Writes 3 x width patterns: the largest signed, the largest unsigned, the least unsigned.
-        NOTCH_INLINE void spill(std::uint32_t* to) const noexcept
+        NOTCH_INLINE void join(const extremes& other) noexcept
         {
-            vst1q_u32(to, vreinterpretq_u32_s32(largest_signed));
-            vst1q_u32(to + width, largest_unsigned);
-            vst1q_u32(to + 2 * width, least_unsigned);
+            largest_signed = vmaxq_s32(largest_signed, other.largest_signed);
+            largest_unsigned = vmaxq_u32(largest_unsigned, other.largest_unsigned);
+            least_unsigned = vminq_u32(least_unsigned, other.least_unsigned);
+        }
+        [[nodiscard]] NOTCH_INLINE pattern_extremes collect() const noexcept
+        {
+            return {vmaxvq_s32(largest_signed), vmaxvq_u32(largest_unsigned), vminvq_u32(least_unsigned)};
         }
     };
 
@@ -122,8 +126,13 @@ template <> struct elementwise<neon64>
         const float32x2_t low = vcvt_f32_f64(vmulq_f64(vcvt_f64_f32(vget_low_f32(x.value)), first));
         return vcvt_high_f32_f64(low, vmulq_f64(vcvt_high_f64_f32(x.value), second));
     }
+    /// The same, of four floats in memory.
+    static NOTCH_INLINE lane products(const float* x, float64x2_t first, float64x2_t second) noexcept
+    {
+        return products(load(x), first, second);
+    }
     /// Element i times factors[i], rounded to float.
-    static NOTCH_INLINE lane times_each(lane x, const double* factors) noexcept
+    static NOTCH_INLINE lane times_each(const float* x, const double* factors) noexcept
     {
         return products(x, vld1q_f64(factors), vld1q_f64(factors + 2));
     }

@@ -63,6 +63,7 @@ template <> struct elementwise<sse41>
         NOTCH_INLINE factor(double exact, float rounded) noexcept : wide(_mm_set1_pd(exact)), single(_mm_set1_ps(rounded)) {}
         NOTCH_INLINE lane times_single(lane x) const noexcept { return _mm_mul_ps(x.value, single); }
         NOTCH_INLINE lane times_double(lane x) const noexcept { return products(x, wide, wide); }
+        NOTCH_INLINE lane times_double(const float* x) const noexcept { return products(x, wide, wide); }
     };
 
     /// Remembers the largest magnitude, as bits, of all values seen.
@@ -88,6 +89,7 @@ template <> struct elementwise<sse41>
         __m128i largest_unsigned; ///< of the patterns as uint32
         __m128i least_unsigned;   ///< of the patterns as uint32
 
+        NOTCH_INLINE extremes(__m128i s, __m128i u, __m128i v) noexcept : largest_signed(s), largest_unsigned(u), least_unsigned(v) {}
         NOTCH_INLINE explicit extremes(lane x) noexcept
             : largest_signed(_mm_castps_si128(x.value)), largest_unsigned(largest_signed), least_unsigned(largest_signed)
         {
@@ -99,12 +101,27 @@ template <> struct elementwise<sse41>
             largest_unsigned = _mm_max_epu32(largest_unsigned, bits);
             least_unsigned = _mm_min_epu32(least_unsigned, bits);
         }
-        /// Writes 3 x width patterns: the largest signed, the largest unsigned, the least unsigned.
-        NOTCH_INLINE void spill(std::uint32_t* to) const noexcept
+        NOTCH_INLINE void join(const extremes& other) noexcept
         {
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(to), largest_signed);
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(to + width), largest_unsigned);
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 2 * width), least_unsigned);
+            largest_signed = _mm_max_epi32(largest_signed, other.largest_signed);
+            largest_unsigned = _mm_max_epu32(largest_unsigned, other.largest_unsigned);
+            least_unsigned = _mm_min_epu32(least_unsigned, other.least_unsigned);
+        }
+        [[nodiscard]] NOTCH_INLINE pattern_extremes collect() const noexcept
+        {
+            const extremes halves = joined_with<_MM_SHUFFLE(1, 0, 3, 2)>();
+            const extremes all = halves.joined_with<_MM_SHUFFLE(2, 3, 0, 1)>();
+            return {_mm_cvtsi128_si32(all.largest_signed), static_cast<std::uint32_t>(_mm_cvtsi128_si32(all.largest_unsigned)),
+                    static_cast<std::uint32_t>(_mm_cvtsi128_si32(all.least_unsigned))};
+        }
+
+    private:
+        template <int Order> [[nodiscard]] NOTCH_INLINE extremes joined_with() const noexcept
+        {
+            extremes result(_mm_shuffle_epi32(largest_signed, Order), _mm_shuffle_epi32(largest_unsigned, Order),
+                            _mm_shuffle_epi32(least_unsigned, Order));
+            result.join(*this);
+            return result;
         }
     };
 
@@ -127,8 +144,10 @@ template <> struct elementwise<sse41>
         const __m128 high = _mm_cvtpd_ps(_mm_mul_pd(_mm_cvtps_pd(_mm_movehl_ps(x.value, x.value)), second));
         return _mm_movelh_ps(low, high);
     }
+    /// The same, of four floats in memory.
+    static NOTCH_INLINE lane products(const float* x, __m128d first, __m128d second) noexcept { return products(load(x), first, second); }
     /// Element i times factors[i], rounded to float.
-    static NOTCH_INLINE lane times_each(lane x, const double* factors) noexcept
+    static NOTCH_INLINE lane times_each(const float* x, const double* factors) noexcept
     {
         return products(x, _mm_loadu_pd(factors), _mm_loadu_pd(factors + 2));
     }

@@ -19,7 +19,6 @@
 #include <notch/simd/arch.hpp>
 #include <notch/simd/elementwise_isa.hpp>
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -31,43 +30,29 @@ namespace notch::simd
 namespace detail
 {
 
-/// The three extremes of bit patterns, see above.
-struct pattern_extremes
+/// Reads minimum and maximum from the three extremes, see above; false where one value was not finite.
+NOTCH_INLINE bool read_extremes(const pattern_extremes& seen, float& min, float& max) noexcept
 {
-    std::uint32_t largest_signed;
-    std::uint32_t largest_unsigned;
-    std::uint32_t least_unsigned;
-
-    NOTCH_INLINE explicit pattern_extremes(std::uint32_t bits) noexcept
-        : largest_signed(bits), largest_unsigned(bits), least_unsigned(bits)
-    {
-    }
-    NOTCH_INLINE void join(std::uint32_t s, std::uint32_t u, std::uint32_t v) noexcept
-    {
-        largest_signed = static_cast<std::int32_t>(s) > static_cast<std::int32_t>(largest_signed) ? s : largest_signed;
-        largest_unsigned = u > largest_unsigned ? u : largest_unsigned;
-        least_unsigned = v < least_unsigned ? v : least_unsigned;
-    }
-    NOTCH_INLINE bool read(float& min, float& max) const noexcept
-    {
-        const bool has_negative = largest_unsigned >= 0x8000'0000U;
-        const bool has_positive = largest_signed < 0x8000'0000U;
-        min = std::bit_cast<float>(has_negative ? largest_unsigned : least_unsigned);
-        max = std::bit_cast<float>(has_positive ? largest_signed : least_unsigned);
-        return static_cast<std::int32_t>(largest_signed) < 0x7f80'0000 && largest_unsigned < 0xff80'0000U;
-    }
-};
+    const bool has_negative = seen.largest_unsigned >= 0x8000'0000U;
+    const bool has_positive = seen.largest_signed >= 0;
+    min = std::bit_cast<float>(has_negative ? seen.largest_unsigned : seen.least_unsigned);
+    max = std::bit_cast<float>(has_positive ? static_cast<std::uint32_t>(seen.largest_signed) : seen.least_unsigned);
+    return seen.largest_signed < 0x7f80'0000 && seen.largest_unsigned < 0xff80'0000U;
+}
 
 /// The scalar definition of min_max_run. Precondition: count > 0.
 NOTCH_INLINE bool min_max_elements(const float* x, std::size_t count, float& min, float& max) noexcept
 {
-    pattern_extremes seen(std::bit_cast<std::uint32_t>(x[0]));
+    pattern_extremes seen{std::bit_cast<std::int32_t>(x[0]), std::bit_cast<std::uint32_t>(x[0]), std::bit_cast<std::uint32_t>(x[0])};
     for (std::size_t i = 1; i < count; ++i)
     {
-        const auto bits = std::bit_cast<std::uint32_t>(x[i]);
-        seen.join(bits, bits, bits);
+        const auto s = std::bit_cast<std::int32_t>(x[i]);
+        const auto u = std::bit_cast<std::uint32_t>(x[i]);
+        seen.largest_signed = s > seen.largest_signed ? s : seen.largest_signed;
+        seen.largest_unsigned = u > seen.largest_unsigned ? u : seen.largest_unsigned;
+        seen.least_unsigned = u < seen.least_unsigned ? u : seen.least_unsigned;
     }
-    return seen.read(min, max);
+    return read_extremes(seen, min, max);
 }
 
 /// The same by lanes. Precondition: count >= width.
@@ -91,18 +76,8 @@ template <class Arch> NOTCH_INLINE bool min_max_lanes(const float* x, std::size_
     for (; i + width <= count; i += width)
         first.see(isa::load(x + i));
     second.see(isa::load(x + count - width)); // the last lane overlaps the one before
-
-    std::array<std::uint32_t, 6 * width> spilled;
-    first.spill(spilled.data());
-    second.spill(spilled.data() + 3 * width);
-    pattern_extremes seen(spilled[0]);
-    seen.least_unsigned = spilled[2 * width];
-    for (std::size_t k = 0; k < width; ++k)
-    {
-        seen.join(spilled[k], spilled[width + k], spilled[2 * width + k]);
-        seen.join(spilled[3 * width + k], spilled[4 * width + k], spilled[5 * width + k]);
-    }
-    return seen.read(min, max);
+    first.join(second);
+    return read_extremes(first.collect(), min, max);
 }
 
 } // namespace detail

@@ -135,7 +135,7 @@ NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quanti
     const auto code = [&](const float* from) NOTCH_LAMBDA_INLINE {
         const lane value = isa::load(from);
         watch.see(value);
-        const lane scaled = Single ? inverse.times_single(value) : inverse.times_double(value);
+        const lane scaled = Single ? inverse.times_single(value) : inverse.times_double(from);
         return Rounding::round(isa::clamp(scaled, lowest, highest));
     };
     const auto prefetch = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
@@ -180,7 +180,7 @@ NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, cons
     const auto quantize_at = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
         const lane value = isa::load(x + i);
         watch.see(value);
-        const lane scaled = isa::times_each(value, steps.inverse + i);
+        const lane scaled = isa::times_each(x + i, steps.inverse + i);
         const lane clamped = isa::clamp(scaled, isa::load(steps.lowest + i), isa::load(steps.highest + i));
         isa::store_each(dst + i, steps.zero_point + i, Rounding::round(clamped));
     };
