@@ -1,6 +1,7 @@
 # Declares unit tests. Works with Catch2 2 and 3.
 #
-# notch_test(<name> SOURCES <file>... [FLAGS <flag>...] [LINK_FLAGS <flag>...] [LEVEL <level>])
+# notch_test(<name> SOURCES <file>... [FLAGS <flag>...] [LINK_FLAGS <flag>...]
+#            [LIBRARIES <target>...] [LEVEL <level>])
 #
 # builds the executable test_<name> (dots become underscores) and registers one CTest entry <name>.<file> per source.
 # With a LEVEL the sources are compiled for that instruction set, and the tests are skipped, with a sentence, on a
@@ -34,7 +35,7 @@ target_link_libraries(notch_catch_main PRIVATE Catch2::Catch2)
 target_compile_features(notch_catch_main PRIVATE cxx_std_20)
 
 function(notch_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;FLAGS;LINK_FLAGS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;FLAGS;LINK_FLAGS;LIBRARIES")
     if(NOT arg_SOURCES)
         return()
     endif()
@@ -44,7 +45,7 @@ function(notch_test name)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_compile_options(${target} PRIVATE ${arg_FLAGS})
     target_link_options(${target} PRIVATE ${arg_LINK_FLAGS})
-    target_link_libraries(${target} PRIVATE notch_catch_main Catch2::Catch2)
+    target_link_libraries(${target} PRIVATE notch_catch_main Catch2::Catch2 ${arg_LIBRARIES})
     if(arg_LEVEL)
         target_compile_options(${target} PRIVATE ${notch_level_${arg_LEVEL}_flags})
         target_link_libraries(${target} PRIVATE notch_require_${arg_LEVEL})
