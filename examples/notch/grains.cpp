@@ -1,9 +1,10 @@
 #include "grains.hpp"
 
+#include "measure.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <notch/core/random.hpp>
-#include <notch/quant/fit.hpp>
 #include <numbers>
 
 namespace tool {
@@ -17,62 +18,26 @@ namespace {
 }
 
 [[nodiscard]] std::vector<grain> grains_for(const grains_options& options) {
-    using enum grain::family;
+    using family = grain::family;
     const std::size_t rows = options.rows;
     const std::size_t cols = options.cols;
-    std::vector<grain> list{{"per tensor", whole, rows, cols}};
-    const auto add = [&](std::string name, grain::family kind, std::size_t out, std::size_t in) {
+    std::vector<grain> list{{"per tensor", family::whole, rows, cols}};
+    const auto add = [&](const std::string& name, family kind, std::size_t out, std::size_t in) {
         const auto same = [&](const grain& g) { return g.out == out && g.in == in; };
         if (std::none_of(list.begin(), list.end(), same))
-            list.push_back({std::move(name), kind, out, in});
+            list.push_back({name, kind, out, in});
     };
-    add("per channel", rows == 1 ? whole : grain::family::rows, 1, cols);
-    add("per input channel", columns, rows, 1);
+    add("per channel", family::rows, 1, cols);
+    add("per input channel", family::columns, rows, 1);
     for (const std::size_t size : {128U, 64U, 32U, 16U})
         if (size < cols)
-            add("group " + std::to_string(size), grain::family::rows, 1, size);
+            add("group " + std::to_string(size), family::rows, 1, size);
     for (const std::size_t size : {64U, 32U, 16U, 8U, 4U})
         if (size < rows && size < cols)
-            add("block " + std::to_string(size) + "x" + std::to_string(size), blocks, size, size);
+            add("block " + std::to_string(size) + "x" + std::to_string(size), family::blocks, size, size);
     if (options.kernel > 1) // otherwise it would be one scale per weight
-        add("per kernel", grain::family::rows, 1, 1);
+        add("per kernel", family::rows, 1, 1);
     return list;
-}
-
-template <int Bits, class Scale> [[nodiscard]] std::vector<measurement> measure(const grains_options& options) {
-    using q = notch::quantizer<notch::bits<Bits>, notch::sub_layer<>, Scale>;
-    const auto weights = make_weights(options);
-    std::vector<measurement> table;
-    for (const grain& g : grains_for(options)) {
-        notch::fit_options<q> fit{.policy = {.granularity = {g.out, g.in}}, .name = "weights"};
-        if (options.scale != scale_kind::power_of_two) // a power of two compares its own candidates
-            fit.search = {.lowest = 0.5, .highest = 1.0, .steps = 21};
-        const auto codes = notch::quantize<q>(weights, fit);
-        const double scales = static_cast<double>(codes.params.count());
-        table.push_back({g, codes.params.count(), scales * bits_of(options.scale) / static_cast<double>(weights.size()),
-                         notch::quantization_error(weights, codes)});
-    }
-    std::stable_sort(table.begin(), table.end(), [](const auto& a, const auto& b) { return a.scales < b.scales; });
-    return table;
-}
-
-template <class Scale> [[nodiscard]] std::vector<measurement> measure_bits(const grains_options& options) {
-    switch (options.bits) {
-    case 2:
-        return measure<2, Scale>(options);
-    case 3:
-        return measure<3, Scale>(options);
-    case 4:
-        return measure<4, Scale>(options);
-    case 5:
-        return measure<5, Scale>(options);
-    case 6:
-        return measure<6, Scale>(options);
-    case 7:
-        return measure<7, Scale>(options);
-    default:
-        return measure<8, Scale>(options);
-    }
 }
 
 } // namespace
@@ -110,15 +75,21 @@ notch::dense_tensor<float, 4> make_weights(const grains_options& options) {
 }
 
 std::vector<measurement> measure_grains(const grains_options& options) {
-    switch (options.scale) {
-    case scale_kind::real:
-        return measure_bits<notch::real_scale>(options);
-    case scale_kind::power_of_two:
-        return measure_bits<notch::power_of_two<>>(options);
-    case scale_kind::fixed_point:
-        break;
+    const auto weights = make_weights(options);
+    std::vector<measurement> table;
+    for (const grain& g : grains_for(options)) {
+        if (options.scale == scale_kind::real)
+            table.push_back(measure_real(weights, g, options.bits));
+        else if (options.scale == scale_kind::power_of_two)
+            table.push_back(measure_power_of_two(weights, g, options.bits));
+        else
+            table.push_back(measure_fixed_point(weights, g, options.bits));
+        measurement& last = table.back();
+        last.bits_per_weight =
+            static_cast<double>(last.scales) * bits_of(options.scale) / static_cast<double>(weights.size());
     }
-    return measure_bits<notch::fixed_point<>>(options);
+    std::stable_sort(table.begin(), table.end(), [](const auto& a, const auto& b) { return a.scales < b.scales; });
+    return table;
 }
 
 } // namespace tool

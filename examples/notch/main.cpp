@@ -28,7 +28,7 @@ Options of notch grains, as --name value or --name=value:
   --rows N       output channels, 1 to 65536 (256)
   --cols N       input channels, 1 to 65536 (256)
   --kernel K     taps of the kernel along one axis, 1 to 31 (3)
-  --bits B       bits of a weight, 2 to 8 (4)
+  --bits B       bits of a weight: 2, 3, 4 or 8 (4)
   --scale KIND   real: a float; pot: a power of two; fixed: a 32-bit multiplier and a shift (pot)
   --seed S       which random weights, 0 to 18446744073709551615 (1)
   --svg FILE     write a plot

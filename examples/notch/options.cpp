@@ -26,6 +26,13 @@ namespace {
     return result;
 }
 
+[[nodiscard]] int width(std::string_view name, std::string_view value) {
+    for (const int bits : {2, 3, 4, 8})
+        if (value == std::to_string(bits))
+            return bits;
+    refuse(std::string(name) + " is '" + std::string(value) + "'; it takes 2, 3, 4 or 8");
+}
+
 [[nodiscard]] scale_kind kind(std::string_view name, std::string_view value) {
     for (const scale_kind candidate : {scale_kind::real, scale_kind::power_of_two, scale_kind::fixed_point})
         if (value == name_of(candidate))
@@ -78,7 +85,7 @@ grains_options parse_grains(std::span<const char* const> arguments) {
         else if (name == "--kernel")
             options.kernel = number(name, value, 1, most_taps);
         else if (name == "--bits")
-            options.bits = static_cast<int>(number(name, value, 2, 8));
+            options.bits = width(name, value);
         else if (name == "--scale")
             options.scale = kind(name, value);
         else if (name == "--seed")

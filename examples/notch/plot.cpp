@@ -213,28 +213,36 @@ void avoid_path(std::span<const measurement> table, const axes& scale, grain::fa
     return text;
 }
 
+// Plain colours and one override: viewers that do not know media queries show the light picture.
 constexpr const char* style_sheet = R"(<style>
-svg { --ground: #ffffff; --ink: #1c1e21; --soft: #5c6370; --grid: #dfe2e6;
-      --whole: #5c6370; --rows: #0b63c4; --columns: #9a4f00; --blocks: #0f7a3d; }
-@media (prefers-color-scheme: dark) {
-  svg { --ground: #16181c; --ink: #eceef1; --soft: #a6adb8; --grid: #33373e;
-        --whole: #a6adb8; --rows: #6cb2ff; --columns: #ffb066; --blocks: #5fd38d; }
-}
-.ground { fill: var(--ground); }
-text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: var(--ink); }
+text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: #1c1e21; }
 .title { font-size: 17px; font-weight: 600; }
 .name { font-size: 13px; }
-.tick { font-size: 12px; fill: var(--soft); }
 .label { font-size: 12px; }
-.grid { stroke: var(--grid); stroke-width: 1; }
-.leader { stroke: var(--soft); stroke-width: 0.8; }
+.tick { font-size: 12px; fill: #5c6370; }
+.ground { fill: #ffffff; }
+.grid { stroke: #dfe2e6; stroke-width: 1; }
+.leader { stroke: #5c6370; stroke-width: 0.8; }
 .path { fill: none; stroke-width: 1.8; }
-.path.rows { stroke: var(--rows); }
-.path.blocks { stroke: var(--blocks); }
-.dot.whole { fill: var(--whole); }
-.dot.rows { fill: var(--rows); }
-.dot.columns { fill: var(--columns); }
-.dot.blocks { fill: var(--blocks); }
+.path.rows { stroke: #0b63c4; }
+.path.blocks { stroke: #0f7a3d; }
+.dot.whole { fill: #5c6370; }
+.dot.rows { fill: #0b63c4; }
+.dot.columns { fill: #9a4f00; }
+.dot.blocks { fill: #0f7a3d; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #eceef1; }
+  .tick { fill: #a6adb8; }
+  .ground { fill: #16181c; }
+  .grid { stroke: #33373e; }
+  .leader { stroke: #a6adb8; }
+  .path.rows { stroke: #6cb2ff; }
+  .path.blocks { stroke: #5fd38d; }
+  .dot.whole { fill: #a6adb8; }
+  .dot.rows { fill: #6cb2ff; }
+  .dot.columns { fill: #ffb066; }
+  .dot.blocks { fill: #5fd38d; }
+}
 </style>
 )";
 
