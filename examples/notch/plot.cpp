@@ -15,7 +15,7 @@ namespace {
 constexpr double width = 860;
 constexpr double height = 540;
 constexpr double left = 74;
-constexpr double right = width - 30;
+constexpr double right = width - 40;
 constexpr double top = 84;
 constexpr double bottom = height - 62;
 constexpr double letter = 6.9; // width of one letter of a label, at 12 px
@@ -129,20 +129,23 @@ class label_placer {
 public:
     explicit label_placer(std::vector<box> taken) : taken_(std::move(taken)) {}
 
-    /// The text beside a point, at the first free one of 16 places; with a thin line where it is far away.
+    /// The text beside a point, at the first free one of 24 places; with a thin line where it is far away.
     [[nodiscard]] std::string place(point at, const std::string& text) {
         const double half = letter * static_cast<double>(text.size()) / 2;
         for (const double distance : {0.0, 16.0, 32.0, 48.0})
-            for (const point direction : {point{1, 0}, point{-1, 0}, point{0, -1}, point{0, 1}}) {
-                const bool sideways = direction.y == 0;
-                const point middle{at.x + direction.x * (half + 9), // the distance moves a sideways label up or down
-                                   at.y + (sideways ? direction.x * distance : direction.y * (line_height + distance))};
+            for (const point direction :
+                 {point{1, 0}, point{-1, 0}, point{0, -1}, point{0, 1}, point{1, -1}, point{-1, -1}}) {
+                const bool sideways = direction.x != 0;
+                const double lift = direction.y == 0 ? distance : direction.y * distance; // of a sideways label
+                const point middle{at.x + direction.x * (half + 9),
+                                   at.y + (sideways ? lift : direction.y * (line_height + distance))};
                 const box area{middle.x - half, middle.y - line_height / 2, middle.x + half,
                                middle.y + line_height / 2};
-                if (is_free(area)) {
+                const point end{middle.x - direction.x * half,
+                                middle.y - (sideways ? 0 : direction.y * line_height / 2)};
+                const bool is_far = distance > 0;
+                if (is_free(area) && (!is_far || is_clear(at, end))) {
                     taken_.push_back(area);
-                    const bool is_far = distance > 0;
-                    const point end{middle.x - direction.x * half, middle.y - direction.y * line_height / 2};
                     return (is_far ? line(at, end, "leader") : std::string()) +
                            text_at({middle.x, middle.y + 4}, "middle", "label", text);
                 }
@@ -154,6 +157,19 @@ private:
     [[nodiscard]] bool is_free(const box& area) const {
         return area.x0 > left && area.x1 < right && area.y0 > top && area.y1 < bottom &&
                std::none_of(taken_.begin(), taken_.end(), [&](const box& other) { return area.meets(other); });
+    }
+
+    /// True where a thin line, once it has left its own point, meets nothing.
+    [[nodiscard]] bool is_clear(point from, point to) const {
+        const double length = std::hypot(to.x - from.x, to.y - from.y);
+        for (double along = 10; along < length; along += 1) {
+            const double x = from.x + (to.x - from.x) * along / length;
+            const double y = from.y + (to.y - from.y) * along / length;
+            const box spot{x - 1, y - 1, x + 1, y + 1};
+            if (std::any_of(taken_.begin(), taken_.end(), [&](const box& other) { return spot.meets(other); }))
+                return false;
+        }
+        return true;
     }
 
     std::vector<box> taken_;
