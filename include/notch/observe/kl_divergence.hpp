@@ -16,14 +16,15 @@
 /// | masked           | the same sum over p > 0 and q > 0 only; it can be negative                        |
 /// | masked_penalised | masked + 2 (M / N) ln(N / S), M the sum of p in the mask; grows with what is clipped |
 ///
-/// The smallest D wins, of equal ones the largest m. The threshold is t = m w, the upper end of the last
-/// bin that is kept, or max|x| where m = B; the range is [-t, t] cut to [min, max].
+/// The smallest D wins, of equal ones (within 10^-9, far above the rounding of the sums) the largest m. The
+/// threshold is t = m w, the upper end of the last bin that is kept, or max|x| where m = B; the range is
+/// [-t, t] cut to [min, max].
 ///
 /// Choices. Levels: 2^(b-1) for signed codes, 2^b for unsigned ones; an affine quantizer spends
 /// 2^b levels on one side of zero if all data lies there, else half of them, whatever its codes are called.
 /// Zeros are left out because every scale represents them exactly and after a ReLU they would dominate.
-/// Only the last bin can have q = 0 < p, when it is empty itself; such a threshold is as good as the
-/// one before the empty bins, and m = B is always finite. A histogram of zeros gives [0, 0].
+/// Only the last bin can have q = 0 < p, when it is empty itself; such a threshold keeps the same values as
+/// the one before the empty bins, which stays in the race, and m = B is always finite. A histogram of zeros gives [0, 0].
 ///
 /// Cost: with running sums of h, of non-empty bins and of h ln h a threshold costs L logarithms:
 /// 0.5 to 2 ms in all, measured on 10^6 Gaussian values.
@@ -99,7 +100,7 @@ public:
         return metric == kl_metric::masked_penalised ? masked + 2 * sums_differ : masked;
     }
 
-    /// The number of kept bins with the smallest divergence; of equal ones the largest.
+    /// The number of kept bins with the smallest divergence; of those within 10^-9 of it the largest.
     [[nodiscard]] std::size_t best(kl_metric metric) const {
         std::size_t result = counts_.size();
         double smallest = at(result, metric);
