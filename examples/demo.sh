@@ -29,7 +29,7 @@ for program in cmake ninja g++; do
     fi
 done
 
-echo "Building the command notch; this takes about half a minute on two cores."
+echo "Building the command notch; this takes 20 to 60 seconds on two cores."
 log=build/demo/build.log
 mkdir -p build/demo
 if ! { cmake --preset release && cmake --build --preset release --target notch_tool; } >"$log" 2>&1; then
