@@ -280,7 +280,7 @@ TEST_CASE("a user's observer needs neither a base class nor a registration")
 {
     foreign::without_the_largest seen;
     const std::vector<float> values{0.5F, -127.0F, 100000.0F};
-    seen.observe(values, "conv1");
+    seen.observe(as_view(values), "conv1");
     CHECK(calibrated_params<s8>(seen).scales.at(0) == 1.0F);
     CHECK_THAT(message_of<state_error>([] { static_cast<void>(calibrated_params<s8>(foreign::without_the_largest{}, "fc")); }),
                containing("tensor 'fc'"));
