@@ -29,8 +29,9 @@ namespace detail
 template <class Code>
 NOTCH_INLINE void dequantize_elements(const Code* codes, std::size_t count, double scale, std::int32_t zero_point, float* dst) noexcept
 {
+    const double factor = as_computed(scale);
     for (std::size_t i = 0; i < count; ++i)
-        dst[i] = static_cast<float>(scale * static_cast<double>(static_cast<std::int32_t>(codes[i]) - zero_point));
+        dst[i] = static_cast<float>(factor * static_cast<double>(static_cast<std::int32_t>(codes[i]) - zero_point));
 }
 
 /// The same by lanes. Precondition: count >= width.
@@ -80,6 +81,7 @@ void dequantize_run(const Code* codes, std::size_t count, double scale, std::int
     if constexpr (elementwise<Arch>::width > 1)
         if (count >= elementwise<Arch>::width)
         {
+            scale = detail::as_computed(scale);
             const bool is_single = scale >= 0x1p-100 && scale <= 0x1p127 && static_cast<double>(static_cast<float>(scale)) == scale;
             return is_single ? detail::dequantize_lanes<Arch, true>(codes, count, scale, zero_point, dst, path)
                              : detail::dequantize_lanes<Arch, false>(codes, count, scale, zero_point, dst, path);

@@ -26,11 +26,37 @@
 /// every ISO C++ program runs in round-to-nearest; none may divide, and none may compare NaN.
 #pragma once
 
+#include <notch/core/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace notch::simd
 {
+
+namespace detail
+{
+
+/// The number itself, at a point the optimizer cannot look through. Under -ffast-math clang 14 moves a division across a
+/// product: x * (1 / s) becomes a float division x / s, which then is an estimate. A reciprocal that passes here stays one.
+[[nodiscard]] NOTCH_INLINE constexpr double as_computed(double x) noexcept
+{
+    if (std::is_constant_evaluated())
+        return x;
+#if defined(__x86_64__)
+    asm("" : "+x"(x));
+    return x;
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+    return x;
+#else
+    volatile double stored = x;
+    return stored;
+#endif
+}
+
+} // namespace detail
 
 /// Without a specialisation there is one lane, a float, and the scalar definitions are used.
 template <class Arch> struct elementwise

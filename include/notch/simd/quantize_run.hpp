@@ -47,7 +47,7 @@ struct quantize_step
     /// Prepares a step. Precondition: 2^-100 <= scale <= 2^126.
     [[nodiscard]] static constexpr quantize_step of(double scale, std::int32_t zero_point, code_range codes) noexcept
     {
-        const double inverse = 1.0 / scale;
+        const double inverse = detail::as_computed(1.0 / detail::as_computed(scale));
         return {inverse,
                 static_cast<float>(inverse),
                 is_power_of_two(scale),
