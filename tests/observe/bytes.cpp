@@ -16,19 +16,16 @@
 using namespace observe_test;
 using namespace notch;
 
-namespace
-{
+namespace {
 
 using byte_string = std::vector<std::byte>;
 
-void put(byte_string& bytes, std::size_t offset, std::uint64_t value, std::size_t size)
-{
+void put(byte_string& bytes, std::size_t offset, std::uint64_t value, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i)
         bytes.at(offset + i) = static_cast<std::byte>(value >> (8 * i) & 0xff);
 }
 
-std::uint64_t get(const byte_string& bytes, std::size_t offset, std::size_t size)
-{
+std::uint64_t get(const byte_string& bytes, std::size_t offset, std::size_t size) {
     std::uint64_t value = 0;
     for (std::size_t i = 0; i < size; ++i)
         value |= static_cast<std::uint64_t>(bytes.at(offset + i)) << (8 * i);
@@ -36,28 +33,25 @@ std::uint64_t get(const byte_string& bytes, std::size_t offset, std::size_t size
 }
 
 /// Makes length and checksum right again after a change.
-byte_string sealed(byte_string bytes)
-{
+byte_string sealed(byte_string bytes) {
     put(bytes, 16, bytes.size() - 32, 8);
     put(bytes, bytes.size() - 8, reference_fnv(bytes.data(), bytes.size() - 8), 8);
     return bytes;
 }
 
-byte_string with(byte_string bytes, std::size_t offset, std::uint64_t value, std::size_t size)
-{
+byte_string with(byte_string bytes, std::size_t offset, std::uint64_t value, std::size_t size) {
     put(bytes, offset, value, size);
     return sealed(std::move(bytes));
 }
 
-template <class Observer> std::string refusal(const byte_string& bytes)
-{
-    const std::string message = message_of<format_error>([&] { static_cast<void>(Observer::deserialize(bytes, "conv1")); });
+template <class Observer> std::string refusal(const byte_string& bytes) {
+    const std::string message =
+        message_of<format_error>([&] { static_cast<void>(Observer::deserialize(bytes, "conv1")); });
     CHECK_THAT(message, containing("tensor 'conv1'"));
     return message;
 }
 
-template <class Observer> void check_round_trip(const Observer& original)
-{
+template <class Observer> void check_round_trip(const Observer& original) {
     const byte_string bytes = original.serialize();
     const Observer read = Observer::deserialize(bytes, "again");
     CHECK(read == original);
@@ -70,18 +64,14 @@ template <class Observer> void check_round_trip(const Observer& original)
     CHECK(grown == expected);
 }
 
-template <class Observer> void check_every_defect(const Observer& original)
-{
+template <class Observer> void check_every_defect(const Observer& original) {
     const byte_string bytes = original.serialize();
     std::size_t accepted = 0;
     const auto must_fail = [&accepted](std::span<const std::byte> damaged) {
-        try
-        {
+        try {
             static_cast<void>(Observer::deserialize(damaged, "conv1"));
             ++accepted;
-        }
-        catch (const format_error&)
-        {
+        } catch (const format_error&) {
         }
     };
     for (std::size_t length = 0; length < bytes.size(); ++length)
@@ -90,8 +80,7 @@ template <class Observer> void check_every_defect(const Observer& original)
     longer.push_back(std::byte{0});
     must_fail(longer);
     for (std::size_t i = 0; i < bytes.size(); ++i)
-        for (const unsigned mask : {0x01U, 0x80U, 0xffU, 0x5aU})
-        {
+        for (const unsigned mask : {0x01U, 0x80U, 0xffU, 0x5aU}) {
             byte_string damaged = bytes;
             damaged[i] ^= static_cast<std::byte>(mask);
             must_fail(damaged);
@@ -99,8 +88,7 @@ template <class Observer> void check_every_defect(const Observer& original)
     CHECK(accepted == 0);
 }
 
-template <class Observer> Observer filled(Observer empty)
-{
+template <class Observer> Observer filled(Observer empty) {
     empty.observe(std::vector<float>{0.5F, -1.25F, 0.0F, 0.50390625F});
     empty.observe(std::vector<float>{0.75F, -0.5F});
     return empty;
@@ -108,10 +96,8 @@ template <class Observer> Observer filled(Observer empty)
 
 } // namespace
 
-TEST_CASE("every observer comes back from its bytes")
-{
-    for (const bool has_data : {false, true})
-    {
+TEST_CASE("every observer comes back from its bytes") {
+    for (const bool has_data : {false, true}) {
         check_round_trip(has_data ? filled(histogram()) : histogram());
         check_round_trip(has_data ? filled(min_max()) : min_max());
         check_round_trip(has_data ? filled(moving_average(0.75)) : moving_average(0.75));
@@ -121,8 +107,7 @@ TEST_CASE("every observer comes back from its bytes")
     }
 }
 
-TEST_CASE("degenerate histograms come back from their bytes")
-{
+TEST_CASE("degenerate histograms come back from their bytes") {
     const std::vector<std::vector<float>> tensors{{0.0F},
                                                   {1.0F},
                                                   {-1.0F},
@@ -135,8 +120,7 @@ TEST_CASE("degenerate histograms come back from their bytes")
                                                   std::vector<float>(3000, 7.0F),
                                                   normal_values(1, 5000),
                                                   relu(normal_values(1, 5000))};
-    for (const std::vector<float>& tensor : tensors)
-    {
+    for (const std::vector<float>& tensor : tensors) {
         histogram seen;
         seen.observe(tensor);
         check_round_trip(seen);
@@ -144,8 +128,7 @@ TEST_CASE("degenerate histograms come back from their bytes")
     }
 }
 
-TEST_CASE("every truncation, every extension and every changed byte is a format_error")
-{
+TEST_CASE("every truncation, every extension and every changed byte is a format_error") {
     check_every_defect(filled(min_max()));
     check_every_defect(filled(moving_average()));
     check_every_defect(histogram());
@@ -157,14 +140,12 @@ TEST_CASE("every truncation, every extension and every changed byte is a format_
     check_every_defect(other);
 }
 
-TEST_CASE("in a histogram of all bins, changed bytes and truncations are noticed")
-{
+TEST_CASE("in a histogram of all bins, changed bytes and truncations are noticed") {
     const byte_string bytes = filled(histogram()).serialize();
     REQUIRE(bytes.size() > 10000);
     numbers source(4);
     std::size_t accepted = 0;
-    for (int i = 0; i < 300; ++i)
-    {
+    for (int i = 0; i < 300; ++i) {
         byte_string damaged = bytes;
         damaged[source.below(bytes.size())] ^= static_cast<std::byte>(1 + source.below(255));
         byte_string shorter(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(source.below(bytes.size())));
@@ -175,12 +156,10 @@ TEST_CASE("in a histogram of all bins, changed bytes and truncations are noticed
     CHECK(accepted == 0);
 }
 
-TEST_CASE("random bytes and random payloads never do more than raise format_error")
-{
+TEST_CASE("random bytes and random payloads never do more than raise format_error") {
     numbers source(8);
     std::size_t others = 0;
-    for (int i = 0; i < 3000; ++i)
-    {
+    for (int i = 0; i < 3000; ++i) {
         byte_string bytes = i % 2 == 0 ? filled(mse()).serialize() : filled(min_max()).serialize();
         const std::uint64_t kind = source.below(8);
         put(bytes, 12, kind, 4);
@@ -204,8 +183,7 @@ TEST_CASE("random bytes and random payloads never do more than raise format_erro
     CHECK(others == 0);
 }
 
-TEST_CASE("the bytes of a histogram are laid out as documented")
-{
+TEST_CASE("the bytes of a histogram are laid out as documented") {
     histogram seen;
     seen.observe(std::vector<float>{1.0F, 1.0F, 1.001953125F}); // s = -11: bins 2048 and 2052
     const byte_string bytes = seen.serialize();
@@ -225,8 +203,7 @@ TEST_CASE("the bytes of a histogram are laid out as documented")
     CHECK(get(bytes, bytes.size() - 8, 8) == reference_fnv(bytes.data(), bytes.size() - 8));
 }
 
-TEST_CASE("messages say what is wrong with a frame")
-{
+TEST_CASE("messages say what is wrong with a frame") {
     const byte_string bytes = filled(histogram()).serialize();
     CHECK_THAT(refusal<histogram>({}), containing("truncated: 0 bytes"));
     CHECK_THAT(refusal<histogram>(byte_string(bytes.begin(), bytes.end() - 1)), containing("truncated"));
@@ -245,8 +222,7 @@ TEST_CASE("messages say what is wrong with a frame")
     CHECK_THAT(refusal<histogram>(huge), containing("truncated"));
 }
 
-TEST_CASE("numbers that no histogram has are refused although the checksum fits")
-{
+TEST_CASE("numbers that no histogram has are refused although the checksum fits") {
     // One side, no zeros: payload of count, zeros, min, max, then bins 2048 (1.0) to 2052 (1.00195).
     histogram seen;
     seen.observe(std::vector<float>{1.0F, 1.0F, 1.001953125F});
@@ -270,7 +246,8 @@ TEST_CASE("numbers that no histogram has are refused although the checksum fits"
     CHECK_THAT(refusal<histogram>(with(bytes, min, 0, 4)), containing("no zero"));
     CHECK_THAT(refusal<histogram>(with(bytes, min, 0xbf80'0000U, 4)), containing("counts for")); // needs 2049 more bins
     CHECK_THAT(refusal<histogram>(with(bytes, first_bin, 0, 8)), containing("below"));
-    CHECK_THAT(refusal<histogram>(with(bytes, first_bin, std::numeric_limits<std::uint64_t>::max(), 8)), containing("exceed"));
+    CHECK_THAT(refusal<histogram>(with(bytes, first_bin, std::numeric_limits<std::uint64_t>::max(), 8)),
+               containing("exceed"));
     byte_string moved = bytes; // the sum is right, the bin of max is empty
     put(moved, first_bin, 3, 8);
     CHECK_THAT(refusal<histogram>(with(moved, last_bin, 0, 8)), containing("empty"));
@@ -287,8 +264,7 @@ TEST_CASE("numbers that no histogram has are refused although the checksum fits"
     CHECK_THAT(refusal<histogram>(with(none, max, 0x3f80'0000U, 4)), containing("no values"));
 }
 
-TEST_CASE("numbers that no other observer has are refused although the checksum fits")
-{
+TEST_CASE("numbers that no other observer has are refused although the checksum fits") {
     const byte_string ends = filled(min_max()).serialize();
     CHECK_THAT(refusal<min_max>(with(ends, 32, 0x7f80'0000U, 4)), containing("not the range"));
     CHECK_THAT(refusal<min_max>(with(ends, 32, 0x4170'0000U, 4)), containing("not the range"));
@@ -305,7 +281,8 @@ TEST_CASE("numbers that no other observer has are refused although the checksum 
     CHECK_THAT(refusal<moving_average>(with(average, 64, 0x7fe0'0000'0000'0000ULL, 8)), containing("not ranges"));
 
     CHECK_THAT(refusal<percentile>(with(filled(percentile()).serialize(), 24, 0, 8)), containing("setting is 0"));
-    CHECK_THAT(refusal<mse>(with(filled(mse()).serialize(), 24, 0x3fe0'0000'0000'0000ULL, 8)), containing("setting is 0.5"));
+    CHECK_THAT(refusal<mse>(with(filled(mse()).serialize(), 24, 0x3fe0'0000'0000'0000ULL, 8)),
+               containing("setting is 0.5"));
     CHECK_THAT(refusal<kl_divergence>(with(filled(kl_divergence()).serialize(), 24, 0x4008'0000'0000'0000ULL, 8)),
                containing("setting is 3"));
     CHECK_THAT(refusal<mse>(filled(percentile()).serialize()), containing("mse observer"));

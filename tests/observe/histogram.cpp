@@ -12,24 +12,20 @@
 using namespace observe_test;
 using notch::histogram;
 
-namespace
-{
+namespace {
 
 /// A histogram by its definition: bins in a map, found by division in doubles. For values without denormals.
-struct reference_histogram
-{
+struct reference_histogram {
     int width_exponent = 0;
     std::size_t origin = 0;
     std::map<std::size_t, std::uint64_t> bins;
     std::uint64_t zeros = 0;
 
-    explicit reference_histogram(const std::vector<float>& values)
-    {
+    explicit reference_histogram(const std::vector<float>& values) {
         double largest = 0;
         bool below = false;
         bool above = false;
-        for (const float x : values)
-        {
+        for (const float x : values) {
             largest = std::max(largest, std::fabs(static_cast<double>(x)));
             below = below || x < 0;
             above = above || x > 0;
@@ -40,8 +36,7 @@ struct reference_histogram
         width_exponent = exponent - (below && above ? 11 : 12);
         origin = below ? (above ? 2048U : 4096U) : 0U;
         const double width = std::ldexp(1.0, width_exponent);
-        for (const float x : values)
-        {
+        for (const float x : values) {
             const auto distance = static_cast<std::size_t>(std::floor(std::fabs(static_cast<double>(x)) / width));
             if (x < 0)
                 ++bins[origin - 1 - distance];
@@ -53,35 +48,30 @@ struct reference_histogram
     }
 };
 
-void check_equal(const histogram& seen, const reference_histogram& expected)
-{
+void check_equal(const histogram& seen, const reference_histogram& expected) {
     CHECK(seen.width_exponent() == expected.width_exponent);
     CHECK(seen.origin() == expected.origin);
     CHECK(seen.zeros() == expected.zeros);
     REQUIRE(seen.bins().size() == 4096);
     std::size_t different = 0;
-    for (std::size_t bin = 0; bin < 4096; ++bin)
-    {
+    for (std::size_t bin = 0; bin < 4096; ++bin) {
         const auto found = expected.bins.find(bin);
         different += static_cast<std::size_t>(seen.bins()[bin] != (found == expected.bins.end() ? 0 : found->second));
     }
     CHECK(different == 0);
 }
 
-histogram histogram_of(const std::vector<float>& values)
-{
+histogram histogram_of(const std::vector<float>& values) {
     histogram seen;
     seen.observe(values);
     return seen;
 }
 
 /// Values over many magnitudes, with zeros of both signs; one side only where `sides` is not 0.
-std::vector<float> wild_values(std::uint64_t seed, std::size_t count, int sides)
-{
+std::vector<float> wild_values(std::uint64_t seed, std::size_t count, int sides) {
     numbers source(seed);
     std::vector<float> values(count);
-    for (float& x : values)
-    {
+    for (float& x : values) {
         const double magnitude = std::ldexp(1.0 + source.uniform(), static_cast<int>(source.below(60)) - 30);
         const bool negative = sides < 0 || (sides == 0 && source.below(2) == 0);
         x = static_cast<float>(negative ? -magnitude : magnitude);
@@ -93,11 +83,9 @@ std::vector<float> wild_values(std::uint64_t seed, std::size_t count, int sides)
 
 } // namespace
 
-TEST_CASE("every count of a histogram equals its definition")
-{
+TEST_CASE("every count of a histogram equals its definition") {
     for (const std::size_t count : {1U, 5U, 1023U, 1024U, 1025U, 5000U})
-        for (const int sides : {-1, 0, 1})
-        {
+        for (const int sides : {-1, 0, 1}) {
             const std::vector<float> values = wild_values(count + static_cast<std::size_t>(sides + 1), count, sides);
             INFO(count << " values, sides " << sides);
             check_equal(histogram_of(values), reference_histogram(values));
@@ -107,8 +95,7 @@ TEST_CASE("every count of a histogram equals its definition")
     check_equal(histogram_of(relu(dense)), reference_histogram(relu(dense)));
 }
 
-TEST_CASE("count, zeros, min and max are exact")
-{
+TEST_CASE("count, zeros, min and max are exact") {
     const std::vector<float> values{0.5F, -0.0F, 3.0F, 0.0F, -7.25F, 2.0F};
     const histogram seen = histogram_of(values);
     CHECK(seen.count() == 6);
@@ -119,10 +106,8 @@ TEST_CASE("count, zeros, min and max are exact")
     CHECK(std::accumulate(seen.bins().begin(), seen.bins().end(), std::uint64_t{0}) == 4);
 }
 
-TEST_CASE("bins lie where the header says, from the smallest denormal to the largest float")
-{
-    struct expectation
-    {
+TEST_CASE("bins lie where the header says, from the smallest denormal to the largest float") {
+    struct expectation {
         std::uint32_t bits;
         int width_exponent;
         std::size_t origin;
@@ -145,11 +130,9 @@ TEST_CASE("bins lie where the header says, from the smallest denormal to the lar
         {0x0600'0000U, -126, 0, 2048},    // 2^-115: e = -114
         {0x0580'0000U, -127, 0, 2048},    // 2^-116: e = -115
     }};
-    for (const expectation& row : table)
-    {
+    for (const expectation& row : table) {
         INFO("bits " << row.bits);
-        for (const std::size_t count : {std::size_t{1}, std::size_t{1024}})
-        {
+        for (const std::size_t count : {std::size_t{1}, std::size_t{1024}}) {
             const histogram seen = histogram_of(std::vector<float>(count, from_bits(row.bits)));
             CHECK(seen.width_exponent() == row.width_exponent);
             CHECK(seen.origin() == row.origin);
@@ -160,8 +143,7 @@ TEST_CASE("bins lie where the header says, from the smallest denormal to the lar
     }
 }
 
-TEST_CASE("both signs share the bins")
-{
+TEST_CASE("both signs share the bins") {
     const histogram seen = histogram_of({-FLT_MAX, FLT_MAX});
     CHECK(seen.width_exponent() == 117);
     CHECK(seen.origin() == 2048);
@@ -176,8 +158,7 @@ TEST_CASE("both signs share the bins")
     CHECK(small.lower(2048 - 1 - 1024) == -1025 * std::ldexp(1.0, -159));
 }
 
-TEST_CASE("a huge value and a denormal share a histogram")
-{
+TEST_CASE("a huge value and a denormal share a histogram") {
     const histogram seen = histogram_of({1e30F, from_bits(0x0000'0001U), 0.0F});
     CHECK(seen.width_exponent() == 88); // 2^99 < 1e30 < 2^100
     CHECK(seen.bins()[0] == 1);
@@ -191,8 +172,7 @@ TEST_CASE("a huge value and a denormal share a histogram")
     CHECK(grown == seen);
 }
 
-TEST_CASE("denormals keep their counts when bins are merged")
-{
+TEST_CASE("denormals keep their counts when bins are merged") {
     // k x 2^-149 for k = 1 .. 64, then the smallest normal: s becomes -137, and 2^-137 / 2^-149 = 4096 > 64.
     std::vector<float> values;
     for (std::uint32_t k = 1; k <= 64; ++k)
@@ -206,10 +186,8 @@ TEST_CASE("denormals keep their counts when bins are merged")
     CHECK(seen.bins()[2048] == 1);
 }
 
-TEST_CASE("the state is a function of the multiset of values")
-{
-    for (std::uint64_t seed = 0; seed < 40; ++seed)
-    {
+TEST_CASE("the state is a function of the multiset of values") {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
         numbers source(100 + seed);
         std::vector<float> values = wild_values(seed, 1 + source.below(3000), static_cast<int>(source.below(3)) - 1);
         if (source.below(3) == 0)
@@ -221,12 +199,10 @@ TEST_CASE("the state is a function of the multiset of values")
         const histogram expected = histogram_of(values);
         const std::vector<std::byte> expected_bytes = expected.serialize();
 
-        for (int trial = 0; trial < 5; ++trial)
-        {
+        for (int trial = 0; trial < 5; ++trial) {
             source.shuffle(values);
             std::vector<histogram> parts;
-            for (std::size_t done = 0; done < values.size();)
-            {
+            for (std::size_t done = 0; done < values.size();) {
                 const std::size_t length = std::min(values.size() - done, 1 + source.below(700));
                 const std::vector<float> batch(values.begin() + static_cast<std::ptrdiff_t>(done),
                                                values.begin() + static_cast<std::ptrdiff_t>(done + length));
@@ -247,8 +223,7 @@ TEST_CASE("the state is a function of the multiset of values")
     }
 }
 
-TEST_CASE("histograms of different values differ")
-{
+TEST_CASE("histograms of different values differ") {
     const histogram one = histogram_of({1.0F, 2.0F});
     CHECK_FALSE(one == histogram_of({1.0F, 2.0F, 2.0F}));
     CHECK_FALSE(one == histogram_of({1.0F, 1.5F, 2.0F}));
@@ -259,8 +234,7 @@ TEST_CASE("histograms of different values differ")
     CHECK(histogram("a") == histogram("b"));
 }
 
-TEST_CASE("merging with an empty histogram, with zeros and with itself")
-{
+TEST_CASE("merging with an empty histogram, with zeros and with itself") {
     const std::vector<float> values{1.0F, -3.0F, 0.0F};
     histogram seen = histogram_of(values);
     seen.merge(histogram());
@@ -277,8 +251,7 @@ TEST_CASE("merging with an empty histogram, with zeros and with itself")
     CHECK(seen == histogram_of({1.0F, -3.0F, 0.0F, 1.0F, -3.0F, 0.0F}));
 }
 
-TEST_CASE("strided, transposed, reversed and broadcast tensors count every element once")
-{
+TEST_CASE("strided, transposed, reversed and broadcast tensors count every element once") {
     const std::vector<float> values = wild_values(5, 60 * 70, 0);
     const notch::strided_view<const float, 2> plain(values.data(), {60, 70});
     const notch::strided_view<const float, 2> transposed(values.data(), {70, 60}, {1, 70});
@@ -309,10 +282,8 @@ TEST_CASE("strided, transposed, reversed and broadcast tensors count every eleme
     CHECK(e == histogram_of(repeated));
 }
 
-TEST_CASE("degenerate tensors")
-{
-    SECTION("no elements")
-    {
+TEST_CASE("degenerate tensors") {
+    SECTION("no elements") {
         histogram seen;
         seen.observe(std::vector<float>{});
         seen.observe(notch::strided_view<const float, 3>(nullptr, {4, 0, 2}));
@@ -322,8 +293,7 @@ TEST_CASE("degenerate tensors")
         CHECK(seen.zeros() == 0);
         CHECK(seen.magnitudes().empty());
     }
-    SECTION("zeros only")
-    {
+    SECTION("zeros only") {
         const histogram seen = histogram_of({0.0F, -0.0F, 0.0F});
         CHECK(seen.count() == 3);
         CHECK(seen.zeros() == 3);
@@ -332,8 +302,7 @@ TEST_CASE("degenerate tensors")
         CHECK(seen.magnitudes().empty());
         CHECK(std::accumulate(seen.bins().begin(), seen.bins().end(), std::uint64_t{0}) == 0);
     }
-    SECTION("-0 at an end is 0")
-    {
+    SECTION("-0 at an end is 0") {
         const histogram seen = histogram_of({-0.0F, 4.0F});
         CHECK(seen.origin() == 0);
         CHECK(std::bit_cast<std::uint32_t>(seen.min()) == 0U);
@@ -341,8 +310,7 @@ TEST_CASE("degenerate tensors")
     }
 }
 
-TEST_CASE("magnitudes join both signs")
-{
+TEST_CASE("magnitudes join both signs") {
     const std::vector<std::uint64_t> magnitudes = histogram_of({-2.0F, 2.0F, 2.0F, 1.0F, 0.0F}).magnitudes();
     REQUIRE(magnitudes.size() == 1025); // e = 2, s = -9, 2 / 2^-9 = 1024
     CHECK(magnitudes[1024] == 3);
@@ -350,16 +318,13 @@ TEST_CASE("magnitudes join both signs")
     CHECK(std::accumulate(magnitudes.begin(), magnitudes.end(), std::uint64_t{0}) == 4);
 }
 
-TEST_CASE("NaN and infinity are named and leave the histogram as it was")
-{
-    struct bad_value
-    {
+TEST_CASE("NaN and infinity are named and leave the histogram as it was") {
+    struct bad_value {
         float value;
         const char* word;
     };
     for (const bad_value bad : {bad_value{not_a_number(), "is NaN"}, bad_value{infinity(), "is infinity"},
-                                bad_value{-infinity(), "is -infinity"}, bad_value{from_bits(0xffff'ffffU), "is NaN"}})
-    {
+                                bad_value{-infinity(), "is -infinity"}, bad_value{from_bits(0xffff'ffffU), "is NaN"}}) {
         std::vector<float> values = normal_values(9, 40 * 100);
         histogram seen("conv1");
         seen.observe(values);
@@ -383,8 +348,7 @@ TEST_CASE("NaN and infinity are named and leave the histogram as it was")
     }
 }
 
-TEST_CASE("the count cannot wrap")
-{
+TEST_CASE("the count cannot wrap") {
     histogram seen("wide");
     seen.observe(std::vector<float>{1.0F});
     for (int i = 0; i < 63; ++i)
@@ -404,25 +368,23 @@ TEST_CASE("the count cannot wrap")
         rest.merge(part);
     }
     CHECK(rest.count() == ~std::uint64_t{0});
-    CHECK_THAT(message_of<notch::range_error>([&] { rest.observe(std::vector<float>{2.0F}); }), containing("tensor 'wide'"));
+    CHECK_THAT(message_of<notch::range_error>([&] { rest.observe(std::vector<float>{2.0F}); }),
+               containing("tensor 'wide'"));
     CHECK(rest.max() == 1.0F);
 }
 
-TEST_CASE("the ends of an empty histogram are a state_error")
-{
+TEST_CASE("the ends of an empty histogram are a state_error") {
     const histogram empty("pool5");
     for (const std::string& message :
          {message_of<notch::state_error>([&] { static_cast<void>(empty.min()); }),
           message_of<notch::state_error>([&] { static_cast<void>(empty.max()); }),
-          message_of<notch::state_error>([&] { static_cast<void>(empty.max_magnitude()); })})
-    {
+          message_of<notch::state_error>([&] { static_cast<void>(empty.max_magnitude()); })}) {
         CHECK_THAT(message, containing("tensor 'pool5'"));
         CHECK_THAT(message, containing("observe()"));
     }
 }
 
-TEST_CASE("copies are independent and a moved-from histogram is empty")
-{
+TEST_CASE("copies are independent and a moved-from histogram is empty") {
     histogram first = histogram_of({1.0F, 2.0F});
     histogram copy = first;
     copy.observe(std::vector<float>{-5.0F});

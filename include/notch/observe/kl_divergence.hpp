@@ -13,7 +13,7 @@
 /// | metric           | divergence                                                                        |
 /// |------------------|-----------------------------------------------------------------------------------|
 /// | standard         | D = sum of (p / N) ln((p / N) / (q / S)) over p > 0; infinite where q = 0 < p        |
-/// | masked           | the same sum over p > 0 and q > 0 only; it can be negative                        |
+/// | masked           | the same sum over p > 0 and q > 0 only; no true divergence, since it can be negative |
 /// | masked_penalised | masked + 2 (M / N) ln(N / S), M the sum of p in the mask; grows with what is clipped |
 ///
 /// The smallest D wins, of equal ones (within 10^-9, far above the rounding of the sums) the largest m. The
@@ -106,7 +106,7 @@ public:
         double smallest = at(result, metric);
         for (std::size_t m = counts_.size(); m-- > levels_;) {
             const double divergence = at(m, metric);
-            if (divergence < smallest) {
+            if (divergence < smallest - 1e-9) {
                 smallest = divergence;
                 result = m;
             }

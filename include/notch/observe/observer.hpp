@@ -52,9 +52,9 @@ concept plain_range_observer = observer<O> && requires(const O& c) {
 
 /// An observer that has a range for the quantizer Q.
 template <class O, class Q>
-concept observer_for = observer<O> && quantizer_type<Q> && (plain_range_observer<O> || requires(const O& c) {
-                           { c.template range<Q>() } -> std::same_as<value_range>;
-                       });
+concept observer_for = observer<O> && quantizer_type<Q> &&(plain_range_observer<O> || requires(const O& c) {
+    { c.template range<Q>() } -> std::same_as<value_range>;
+});
 
 namespace detail {
 

@@ -7,7 +7,8 @@
 ///     affine quantizer        [q((100 - percent) / 2), q((100 + percent) / 2)]: half of the rest on either side
 ///
 /// The quantile q(p) is read from the histogram. With N values and rank r = N p / 100, it lies in the
-/// bin where the running count, c before the bin and c + n behind it, reaches r, at
+/// bin where the running count, c before the bin and c + n behind it, reaches r (a whole number where r is one
+/// but for rounding: 99.9 % of 1,000 values is rank 999), at
 ///
 ///     lower + width (r - c) / n
 ///
@@ -24,6 +25,7 @@
 #include <notch/quant/quantizer.hpp>
 #include <notch/quant/zero_point.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -50,9 +52,16 @@ struct rank_walk {
     }
 };
 
+/// The rank of a share of the values; a whole number where it is one but for 10^-12 of the count.
+[[nodiscard]] inline double rank_of(double share, std::uint64_t count) noexcept {
+    const double rank = share * static_cast<double>(count);
+    const double whole = std::round(rank);
+    return std::fabs(rank - whole) <= 1e-12 * static_cast<double>(count) ? whole : rank;
+}
+
 /// The quantile of the values, for a share in [0, 1]; see above. Precondition: there are values.
 [[nodiscard]] inline double quantile(const histogram& seen, double share) {
-    rank_walk walk{share * static_cast<double>(seen.count())};
+    rank_walk walk{rank_of(share, seen.count())};
     const auto bins = seen.bins();
     for (std::size_t bin = 0; bin <= histogram::bin_count; ++bin) {
         if (bin == seen.origin() && walk.reaches(seen.zeros()))
@@ -65,7 +74,7 @@ struct rank_walk {
 
 /// The quantile of the magnitudes, for a share in [0, 1]; see above. Precondition: there are values.
 [[nodiscard]] inline double magnitude_quantile(const histogram& seen, double share) {
-    rank_walk walk{share * static_cast<double>(seen.count())};
+    rank_walk walk{rank_of(share, seen.count())};
     if (walk.reaches(seen.zeros()))
         return 0.0;
     const std::vector<std::uint64_t> magnitudes = seen.magnitudes();
