@@ -26,8 +26,8 @@
 /// Only the last bin can have q = 0 < p, when it is empty itself; such a threshold keeps the same values as
 /// the one before the empty bins, which stays in the race, and m = B is always finite. A histogram of zeros gives [0, 0].
 ///
-/// Cost: with running sums of h, of non-empty bins and of h ln h a threshold costs L logarithms:
-/// 0.5 to 2 ms in all, measured on 10^6 Gaussian values.
+/// Cost: with running sums of h, of non-empty bins and of h ln h a threshold costs L logarithms: for 10^6 Gaussian
+/// values and 128 levels about 1 ms, for 4,096 occupied bins and 256 levels about 35 ms.
 /// Source: Migacz, "8-bit inference with TensorRT", 2017; masked_penalised as in the published code of
 /// CFWS (divergence of unnormalised counts), where the extra term comes from P and Q not having one sum.
 #pragma once

@@ -16,8 +16,8 @@
 /// Zeros are left out: every candidate represents them exactly. Random rounding is scored as
 /// nearest_even. A histogram of zeros gives [0, 0].
 ///
-/// Cost: 80 passes over the occupied bins; 0.5 ms for p = 2 and 2 ms for another p, measured on 10^6
-/// Gaussian values.
+/// Cost: 80 passes over the occupied bins; for 10^6 Gaussian values 0.5 ms (p = 2) or 2 ms (another p), and for
+/// 4,096 occupied bins about 2 ms or 30 ms.
 /// Source: Nahshan et al., "Loss aware post-training quantization", 2021; the grid is that of BRECQ.
 /// Unlike theirs, the range always holds 0.
 #pragma once
