@@ -48,4 +48,10 @@ awk -v preset="$preset" '
         for (reason in skipped) printf "%d x %s\n", skipped[reason], reason
         printf "preset %s: %d tests, with %d test cases and %d assertions in the unit tests\n", preset, tests, cases, assertions
     }' "$log"
+
+if [ "$preset" = coverage ]; then
+    lcov --quiet --capture --directory build/coverage --output-file build/coverage/all.info
+    lcov --quiet --extract build/coverage/all.info "$PWD/include/notch/*" --output-file build/coverage/notch.info
+    lcov --list build/coverage/notch.info
+fi
 exit "$status"

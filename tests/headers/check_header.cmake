@@ -12,6 +12,5 @@ function(check description)
 endfunction()
 
 check("alone and twice" -O2 -c -o /dev/null)
-check("without exceptions" -O2 -fno-exceptions -fsyntax-only)
-check("without optimisation" -O0 -fsyntax-only)
+check("without exceptions and without optimisation" -O0 -fno-exceptions -fsyntax-only)
 check("with relaxed floating point" -O3 -ffast-math -fsyntax-only)
