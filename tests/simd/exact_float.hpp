@@ -13,35 +13,31 @@
 #include <tuple>
 #include <vector>
 
-namespace exact
-{
+namespace exact {
 
 __extension__ using wide = unsigned __int128;
 
 /// (-1)^negative * mantissa * 2^exponent.
-struct number
-{
+struct number {
     bool negative = false;
     wide mantissa = 0;
     int exponent = 0;
 };
 
-inline int bit_length(wide value)
-{
+inline int bit_length(wide value) {
     const auto high = static_cast<std::uint64_t>(value >> 64);
     return high != 0 ? 128 - std::countl_zero(high) : 64 - std::countl_zero(static_cast<std::uint64_t>(value));
 }
 
-inline number of(double x)
-{
+inline number of(double x) {
     const auto bits = std::bit_cast<std::uint64_t>(x);
     const auto exponent = static_cast<int>((bits >> 52) & 0x7ff);
     const std::uint64_t fraction = bits & 0x000f'ffff'ffff'ffffULL;
-    return {(bits >> 63) != 0, exponent == 0 ? fraction : fraction | (1ULL << 52), exponent == 0 ? -1074 : exponent - 1075};
+    return {(bits >> 63) != 0, exponent == 0 ? fraction : fraction | (1ULL << 52),
+            exponent == 0 ? -1074 : exponent - 1075};
 }
 
-inline number of(float x)
-{
+inline number of(float x) {
     const auto bits = std::bit_cast<std::uint32_t>(x);
     const auto exponent = static_cast<int>((bits >> 23) & 0xff);
     const std::uint32_t fraction = bits & 0x007f'ffffU;
@@ -50,8 +46,7 @@ inline number of(float x)
 
 /// The nearest number with `bits` significant bits, ties to even, without limits of the exponent.
 /// `sticky` says that the true mantissa is a little larger than the given one.
-inline number rounded(number x, int bits, bool sticky = false)
-{
+inline number rounded(number x, int bits, bool sticky = false) {
     const int excess = bit_length(x.mantissa) - bits;
     if (excess <= 0)
         return x;
@@ -64,19 +59,20 @@ inline number rounded(number x, int bits, bool sticky = false)
 }
 
 /// a * b. Precondition: the mantissas have 128 bits together.
-inline number product(number a, number b) { return {a.negative != b.negative, a.mantissa * b.mantissa, a.exponent + b.exponent}; }
+inline number product(number a, number b) {
+    return {a.negative != b.negative, a.mantissa * b.mantissa, a.exponent + b.exponent};
+}
 
 /// The quotient with `bits` significant bits. Precondition: b is not 0, its mantissa and `bits` have at most 64 bits each.
-inline number quotient(number a, number b, int bits)
-{
+inline number quotient(number a, number b, int bits) {
     const int shift = 127 - bit_length(a.mantissa);
     const wide scaled = a.mantissa == 0 ? 0 : a.mantissa << shift;
-    return rounded({a.negative != b.negative, scaled / b.mantissa, a.exponent - shift - b.exponent}, bits, scaled % b.mantissa != 0);
+    return rounded({a.negative != b.negative, scaled / b.mantissa, a.exponent - shift - b.exponent}, bits,
+                   scaled % b.mantissa != 0);
 }
 
 /// The bits of the number as a float; infinite where it is too large. Precondition: zero, or normal, with at most 24 bits.
-inline std::uint32_t float_bits(number x)
-{
+inline std::uint32_t float_bits(number x) {
     const std::uint32_t sign = x.negative ? 0x8000'0000U : 0U;
     if (x.mantissa == 0)
         return sign;
@@ -84,22 +80,23 @@ inline std::uint32_t float_bits(number x)
     const int exponent = x.exponent + length - 1;
     if (exponent > 127)
         return sign | 0x7f80'0000U;
-    const auto mantissa = static_cast<std::uint32_t>(length <= 24 ? x.mantissa << (24 - length) : x.mantissa >> (length - 24));
+    const auto mantissa =
+        static_cast<std::uint32_t>(length <= 24 ? x.mantissa << (24 - length) : x.mantissa >> (length - 24));
     return sign | (static_cast<std::uint32_t>(exponent + 126) << 23) + mantissa;
 }
 
 /// float(double(x) * double(1 / scale)), in exact arithmetic.
-inline number scaled(float x, double scale) { return rounded(rounded(product(of(x), quotient(of(1.0), of(scale), 53)), 53), 24); }
+inline number scaled(float x, double scale) {
+    return rounded(rounded(product(of(x), quotient(of(1.0), of(scale), 53)), 53), 24);
+}
 
 /// floor(x * 2^31), saturated to +-2^60: enough for every rounding rule, with the lost bits in `sticky`.
-struct fixed
-{
+struct fixed {
     std::int64_t value;
     bool sticky;
 };
 
-inline fixed to_fixed(number x)
-{
+inline fixed to_fixed(number x) {
     constexpr std::int64_t most = std::int64_t{1} << 60;
     const int shift = x.exponent + 31;
     if (x.mantissa == 0)
@@ -113,10 +110,8 @@ inline fixed to_fixed(number x)
 }
 
 /// Half way down: nearest, ties towards -infinity. A rule from outside the library that knows floats only.
-struct nearest_down
-{
-    static float round(float x)
-    {
+struct nearest_down {
+    static float round(float x) {
         const auto whole = static_cast<std::int32_t>(x);
         const float fraction = x - static_cast<float>(whole);
         return static_cast<float>(whole + (fraction > 0.5F ? 1 : 0) - (fraction <= -0.5F ? 1 : 0));
@@ -126,64 +121,65 @@ struct nearest_down
 
 constexpr std::int64_t one = std::int64_t{1} << 31;
 
-inline std::int64_t round_with(notch::nearest_even, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t)
-{
+inline std::int64_t round_with(notch::nearest_even, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t) {
     return floor + (rest > one / 2 || (rest == one / 2 && (sticky || floor % 2 != 0)));
 }
-inline std::int64_t round_with(notch::nearest_up, std::int64_t floor, std::int64_t rest, bool, std::int32_t) { return floor + (rest >= one / 2); }
-inline std::int64_t round_with(notch::nearest_away, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t)
-{
+inline std::int64_t round_with(notch::nearest_up, std::int64_t floor, std::int64_t rest, bool, std::int32_t) {
+    return floor + (rest >= one / 2);
+}
+inline std::int64_t round_with(notch::nearest_away, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t) {
     return floor + (rest > one / 2 || (rest == one / 2 && (sticky || floor >= 0)));
 }
-inline std::int64_t round_with(notch::toward_zero, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t)
-{
+inline std::int64_t round_with(notch::toward_zero, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t) {
     return floor + (floor < 0 && (rest > 0 || sticky));
 }
-inline std::int64_t round_with(nearest_down, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t)
-{
+inline std::int64_t round_with(nearest_down, std::int64_t floor, std::int64_t rest, bool sticky, std::int32_t) {
     return floor + (rest > one / 2 || (rest == one / 2 && sticky));
 }
-inline std::int64_t round_with(notch::stochastic, std::int64_t floor, std::int64_t rest, bool, std::int32_t random)
-{
+inline std::int64_t round_with(notch::stochastic, std::int64_t floor, std::int64_t rest, bool, std::int32_t random) {
     return floor + (rest + random >= one);
 }
 
 /// The code of a real, in exact arithmetic.
 template <class Rule>
-std::int32_t code(float x, double scale, std::int32_t zero_point, notch::code_range codes, std::int32_t random = 0)
-{
+std::int32_t code(float x, double scale, std::int32_t zero_point, notch::code_range codes, std::int32_t random = 0) {
     const fixed f = to_fixed(scaled(x, scale));
     const std::int64_t floor = f.value >> 31;
     const std::int64_t wanted = round_with(Rule{}, floor, f.value - floor * one, f.sticky, random) + zero_point;
-    return static_cast<std::int32_t>(wanted < codes.lowest ? codes.lowest : wanted > codes.highest ? codes.highest : wanted);
+    return static_cast<std::int32_t>(wanted < codes.lowest    ? codes.lowest
+                                     : wanted > codes.highest ? codes.highest
+                                                              : wanted);
 }
 
 /// The instruction sets whose kernels this file is compiled for.
 using archs = std::tuple<notch::simd::scalar
 #if defined(__SSE4_1__)
-                         , notch::simd::sse41
+                         ,
+                         notch::simd::sse41
 #endif
 #if defined(__AVX2__)
-                         , notch::simd::avx2
+                         ,
+                         notch::simd::avx2
 #endif
 #if defined(__AVX512F__) && defined(__AVX512BW__)
-                         , notch::simd::avx512bw
+                         ,
+                         notch::simd::avx512bw
 #endif
 #if defined(__aarch64__) && defined(__ARM_NEON)
-                         , notch::simd::neon64
+                         ,
+                         notch::simd::neon64
 #endif
                          >;
 
 /// Memory with a guard zone on either side, which starts `offset` elements behind an aligned address.
-template <class T> class guarded
-{
+template <class T> class guarded {
 public:
-    guarded(std::size_t count, std::size_t offset) : memory_(count + offset + 2 * zone, guard()), begin_(zone + offset), count_(count) {}
+    guarded(std::size_t count, std::size_t offset)
+        : memory_(count + offset + 2 * zone, guard()), begin_(zone + offset), count_(count) {}
 
     T* data() { return memory_.data() + begin_; }
     /// True where nothing beside the elements was written.
-    bool is_intact() const
-    {
+    bool is_intact() const {
         for (std::size_t i = 0; i < memory_.size(); ++i)
             if ((i < begin_ || i >= begin_ + count_) && !(memory_[i] == guard()))
                 return false;

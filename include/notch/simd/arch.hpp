@@ -17,32 +17,26 @@
 
 #include <concepts>
 
-namespace notch::simd
-{
+namespace notch::simd {
 
 /// Portable C++.
-struct scalar
-{
+struct scalar {
     static constexpr const char* name = "scalar"; ///< for explain() and test names
 };
 /// x86 with SSE4.1.
-struct sse41
-{
+struct sse41 {
     static constexpr const char* name = "sse41"; ///< for explain() and test names
 };
 /// x86 with AVX2.
-struct avx2
-{
+struct avx2 {
     static constexpr const char* name = "avx2"; ///< for explain() and test names
 };
 /// x86 with AVX-512 F and BW.
-struct avx512bw
-{
+struct avx512bw {
     static constexpr const char* name = "avx512bw"; ///< for explain() and test names
 };
 /// AArch64 Advanced SIMD.
-struct neon64
-{
+struct neon64 {
     static constexpr const char* name = "neon64"; ///< for explain() and test names
 };
 

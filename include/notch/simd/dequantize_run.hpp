@@ -19,16 +19,14 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace notch::simd
-{
+namespace notch::simd {
 
-namespace detail
-{
+namespace detail {
 
 /// The scalar definition of dequantize_run.
 template <class Code>
-NOTCH_INLINE void dequantize_elements(const Code* codes, std::size_t count, double scale, std::int32_t zero_point, float* dst) noexcept
-{
+NOTCH_INLINE void dequantize_elements(const Code* codes, std::size_t count, double scale, std::int32_t zero_point,
+                                      float* dst) noexcept {
     const double factor = as_computed(scale);
     for (std::size_t i = 0; i < count; ++i)
         dst[i] = static_cast<float>(factor * static_cast<double>(static_cast<std::int32_t>(codes[i]) - zero_point));
@@ -36,9 +34,8 @@ NOTCH_INLINE void dequantize_elements(const Code* codes, std::size_t count, doub
 
 /// The same by lanes. Precondition: count >= width.
 template <class Arch, bool Single, class Code>
-NOTCH_INLINE void dequantize_lanes(const Code* codes, std::size_t count, double scale, std::int32_t zero_point, float* dst,
-                                   write_path path) noexcept
-{
+NOTCH_INLINE void dequantize_lanes(const Code* codes, std::size_t count, double scale, std::int32_t zero_point,
+                                   float* dst, write_path path) noexcept {
     using isa = elementwise<Arch>;
     using lane = typename isa::lane;
     constexpr std::size_t width = isa::width;
@@ -49,20 +46,17 @@ NOTCH_INLINE void dequantize_lanes(const Code* codes, std::size_t count, double 
     };
     std::size_t i = 0;
     if constexpr (requires { isa::alignment; })
-        if (path == write_path::past_caches && reinterpret_cast<std::uintptr_t>(dst) % sizeof(float) == 0)
-        {
+        if (path == write_path::past_caches && reinterpret_cast<std::uintptr_t>(dst) % sizeof(float) == 0) {
             while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % isa::alignment != 0)
                 ++i;
             dequantize_elements(codes, i, scale, zero_point, dst);
-            for (; i + 2 * width <= count; i += 2 * width)
-            {
+            for (; i + 2 * width <= count; i += 2 * width) {
                 isa::stream(dst + i, real(codes + i));
                 isa::stream(dst + i + width, real(codes + i + width));
             }
             isa::fence();
         }
-    for (; i + 2 * width <= count; i += 2 * width)
-    {
+    for (; i + 2 * width <= count; i += 2 * width) {
         isa::store(dst + i, real(codes + i));
         isa::store(dst + i + width, real(codes + i + width));
     }
@@ -76,13 +70,12 @@ NOTCH_INLINE void dequantize_lanes(const Code* codes, std::size_t count, double 
 /// Reals of `count` codes that share a scale: float(scale * (code - zero)).
 template <class Arch, class Code>
 void dequantize_run(const Code* codes, std::size_t count, double scale, std::int32_t zero_point, float* dst,
-                    write_path path = write_path::through_caches) noexcept
-{
+                    write_path path = write_path::through_caches) noexcept {
     if constexpr (elementwise<Arch>::width > 1)
-        if (count >= elementwise<Arch>::width)
-        {
+        if (count >= elementwise<Arch>::width) {
             scale = detail::as_computed(scale);
-            const bool is_single = scale >= 0x1p-100 && scale <= 0x1p127 && static_cast<double>(static_cast<float>(scale)) == scale;
+            const bool is_single =
+                scale >= 0x1p-100 && scale <= 0x1p127 && static_cast<double>(static_cast<float>(scale)) == scale;
             return is_single ? detail::dequantize_lanes<Arch, true>(codes, count, scale, zero_point, dst, path)
                              : detail::dequantize_lanes<Arch, false>(codes, count, scale, zero_point, dst, path);
         }

@@ -32,16 +32,13 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace notch::simd
-{
+namespace notch::simd {
 
-namespace detail
-{
+namespace detail {
 
 /// The number itself, at a point the optimizer cannot look through. Under -ffast-math clang 14 moves a division across a
 /// product: x * (1 / s) becomes a float division x / s, which then is an estimate. A reciprocal that passes here stays one.
-[[nodiscard]] NOTCH_INLINE constexpr double as_computed(double x) noexcept
-{
+[[nodiscard]] NOTCH_INLINE constexpr double as_computed(double x) noexcept {
     if (std::is_constant_evaluated())
         return x;
 #if defined(__x86_64__)
@@ -59,14 +56,12 @@ namespace detail
 } // namespace detail
 
 /// Without a specialisation there is one lane, a float, and the scalar definitions are used.
-template <class Arch> struct elementwise
-{
+template <class Arch> struct elementwise {
     static constexpr std::size_t width = 1; ///< floats per lane
 };
 
 /// Extremes of the bit patterns of floats, see min_max_run.hpp.
-struct pattern_extremes
-{
+struct pattern_extremes {
     std::int32_t largest_signed;    ///< of the patterns as int32
     std::uint32_t largest_unsigned; ///< of the patterns as uint32
     std::uint32_t least_unsigned;   ///< of the patterns as uint32
@@ -74,10 +69,6 @@ struct pattern_extremes
 
 /// Whether results are written through the caches, for a reader that follows at once, or past them:
 /// for results larger than the caches, which would otherwise be read before they are overwritten.
-enum class write_path
-{
-    through_caches,
-    past_caches
-};
+enum class write_path { through_caches, past_caches };
 
 } // namespace notch::simd

@@ -20,18 +20,15 @@
 #include <xsimd/xsimd.hpp>
 #endif
 
-namespace notch::simd
-{
+namespace notch::simd {
 
 /// Facts about a lane; `is_lane` is false for everything that is none.
-template <class T> struct lane_traits
-{
+template <class T> struct lane_traits {
     static constexpr bool is_lane = false; ///< not a lane
 };
 
 /// One int32.
-template <> struct lane_traits<std::int32_t>
-{
+template <> struct lane_traits<std::int32_t> {
     static constexpr bool is_lane = true;   ///< a lane
     static constexpr std::size_t width = 1; ///< numbers per lane
     static NOTCH_INLINE std::int32_t load(const std::int32_t* from) noexcept { return *from; }
@@ -42,11 +39,10 @@ template <> struct lane_traits<std::int32_t>
 
 #if __has_include(<xsimd/xsimd.hpp>)
 /// A register of int32.
-template <class Arch> struct lane_traits<xsimd::batch<std::int32_t, Arch>>
-{
-    using batch = xsimd::batch<std::int32_t, Arch>;     ///< the lane
-    static constexpr bool is_lane = true;               ///< a lane
-    static constexpr std::size_t width = batch::size;   ///< numbers per lane
+template <class Arch> struct lane_traits<xsimd::batch<std::int32_t, Arch>> {
+    using batch = xsimd::batch<std::int32_t, Arch>;   ///< the lane
+    static constexpr bool is_lane = true;             ///< a lane
+    static constexpr std::size_t width = batch::size; ///< numbers per lane
     static NOTCH_INLINE batch load(const std::int32_t* from) noexcept { return batch::load_unaligned(from); }
     static NOTCH_INLINE void store(std::int32_t* to, const batch& value) noexcept { value.store_unaligned(to); }
     static NOTCH_INLINE batch min(const batch& a, const batch& b) noexcept { return xsimd::min(a, b); }
@@ -60,26 +56,28 @@ concept lane = lane_traits<T>::is_lane;
 
 /// A shift count for a lane: one for all, or one per number.
 template <class N, class Lane>
-concept lane_count = lane<Lane> && (std::same_as<N, int> || std::same_as<N, Lane>);
+concept lane_count = lane<Lane> &&(std::same_as<N, int> || std::same_as<N, Lane>);
 
 /// Numbers per lane.
 template <lane Lane> inline constexpr std::size_t lane_width = lane_traits<Lane>::width;
 
 /// Reads lane_width numbers from an address of any alignment.
-template <lane Lane> [[nodiscard]] NOTCH_INLINE Lane load_lane(const std::int32_t* from) noexcept { return lane_traits<Lane>::load(from); }
+template <lane Lane> [[nodiscard]] NOTCH_INLINE Lane load_lane(const std::int32_t* from) noexcept {
+    return lane_traits<Lane>::load(from);
+}
 
 /// Writes lane_width numbers to an address of any alignment.
-template <lane Lane> NOTCH_INLINE void store_lane(std::int32_t* to, const Lane& value) noexcept { lane_traits<Lane>::store(to, value); }
+template <lane Lane> NOTCH_INLINE void store_lane(std::int32_t* to, const Lane& value) noexcept {
+    lane_traits<Lane>::store(to, value);
+}
 
 /// The smaller of each pair.
-template <lane Lane> [[nodiscard]] NOTCH_INLINE constexpr Lane lane_min(const Lane& a, const Lane& b) noexcept
-{
+template <lane Lane> [[nodiscard]] NOTCH_INLINE constexpr Lane lane_min(const Lane& a, const Lane& b) noexcept {
     return lane_traits<Lane>::min(a, b);
 }
 
 /// The larger of each pair.
-template <lane Lane> [[nodiscard]] NOTCH_INLINE constexpr Lane lane_max(const Lane& a, const Lane& b) noexcept
-{
+template <lane Lane> [[nodiscard]] NOTCH_INLINE constexpr Lane lane_max(const Lane& a, const Lane& b) noexcept {
     return lane_traits<Lane>::max(a, b);
 }
 

@@ -24,15 +24,12 @@
 #include <cstdint>
 #include <limits>
 
-namespace notch::simd
-{
+namespace notch::simd {
 
-namespace detail
-{
+namespace detail {
 
 /// Reads minimum and maximum from the three extremes, see above; false where one value was not finite.
-NOTCH_INLINE bool read_extremes(const pattern_extremes& seen, float& min, float& max) noexcept
-{
+NOTCH_INLINE bool read_extremes(const pattern_extremes& seen, float& min, float& max) noexcept {
     const bool has_negative = seen.largest_unsigned >= 0x8000'0000U;
     const bool has_positive = seen.largest_signed >= 0;
     min = std::bit_cast<float>(has_negative ? seen.largest_unsigned : seen.least_unsigned);
@@ -41,11 +38,10 @@ NOTCH_INLINE bool read_extremes(const pattern_extremes& seen, float& min, float&
 }
 
 /// The scalar definition of min_max_run. Precondition: count > 0.
-NOTCH_INLINE bool min_max_elements(const float* x, std::size_t count, float& min, float& max) noexcept
-{
-    pattern_extremes seen{std::bit_cast<std::int32_t>(x[0]), std::bit_cast<std::uint32_t>(x[0]), std::bit_cast<std::uint32_t>(x[0])};
-    for (std::size_t i = 1; i < count; ++i)
-    {
+NOTCH_INLINE bool min_max_elements(const float* x, std::size_t count, float& min, float& max) noexcept {
+    pattern_extremes seen{std::bit_cast<std::int32_t>(x[0]), std::bit_cast<std::uint32_t>(x[0]),
+                          std::bit_cast<std::uint32_t>(x[0])};
+    for (std::size_t i = 1; i < count; ++i) {
         const auto s = std::bit_cast<std::int32_t>(x[i]);
         const auto u = std::bit_cast<std::uint32_t>(x[i]);
         seen.largest_signed = s > seen.largest_signed ? s : seen.largest_signed;
@@ -56,16 +52,15 @@ NOTCH_INLINE bool min_max_elements(const float* x, std::size_t count, float& min
 }
 
 /// The same by lanes. Precondition: count >= width.
-template <class Arch> NOTCH_INLINE bool min_max_lanes(const float* x, std::size_t count, float& min, float& max) noexcept
-{
+template <class Arch>
+NOTCH_INLINE bool min_max_lanes(const float* x, std::size_t count, float& min, float& max) noexcept {
     using isa = elementwise<Arch>;
     constexpr std::size_t width = isa::width;
     constexpr std::size_t ahead = 512;
     typename isa::extremes first(isa::load(x));
     typename isa::extremes second = first;
     std::size_t i = 0;
-    for (; i + 4 * width <= count; i += 4 * width)
-    {
+    for (; i + 4 * width <= count; i += 4 * width) {
         for (std::size_t line = 0; line < 4 * width; line += 16)
             isa::prefetch(x, (i + ahead + line) * sizeof(float));
         first.see(isa::load(x + i));
@@ -85,10 +80,9 @@ template <class Arch> NOTCH_INLINE bool min_max_lanes(const float* x, std::size_
 /// Minimum and maximum of `count` floats, -0.0 below +0.0. Returns false where one of them is NaN or
 /// infinite; min and max then mean nothing. Of no floats at all, the minimum is the largest float and
 /// the maximum the lowest.
-template <class Arch> [[nodiscard]] bool min_max_run(const float* x, std::size_t count, float& min, float& max) noexcept
-{
-    if (count == 0)
-    {
+template <class Arch>
+[[nodiscard]] bool min_max_run(const float* x, std::size_t count, float& min, float& max) noexcept {
+    if (count == 0) {
         min = std::numeric_limits<float>::max();
         max = std::numeric_limits<float>::lowest();
         return true;

@@ -31,22 +31,19 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace notch::simd
-{
+namespace notch::simd {
 
 /// The numbers that turn a real into a code, prepared once per block.
-struct quantize_step
-{
-    double inverse = 1;           ///< 1 / scale
-    float single_inverse = 1;     ///< the same as a float, where is_single
-    bool is_single = true;        ///< 1 / scale is a power of two: float products are exact
-    float lowest = 0;             ///< lowest code minus zero point
-    float highest = 0;            ///< highest code minus zero point
-    std::int32_t zero_point = 0;  ///< code of 0
+struct quantize_step {
+    double inverse = 1;          ///< 1 / scale
+    float single_inverse = 1;    ///< the same as a float, where is_single
+    bool is_single = true;       ///< 1 / scale is a power of two: float products are exact
+    float lowest = 0;            ///< lowest code minus zero point
+    float highest = 0;           ///< highest code minus zero point
+    std::int32_t zero_point = 0; ///< code of 0
 
     /// Prepares a step. Precondition: 2^-100 <= scale <= 2^126.
-    [[nodiscard]] static constexpr quantize_step of(double scale, std::int32_t zero_point, code_range codes) noexcept
-    {
+    [[nodiscard]] static constexpr quantize_step of(double scale, std::int32_t zero_point, code_range codes) noexcept {
         const double inverse = detail::as_computed(1.0 / detail::as_computed(scale));
         return {inverse,
                 static_cast<float>(inverse),
@@ -58,38 +55,32 @@ struct quantize_step
 };
 
 /// The steps of consecutive elements, each number in an array of its own: what quantize_run_varying reads fastest.
-struct step_arrays
-{
+struct step_arrays {
     const double* inverse = nullptr;          ///< 1 / scale
     const float* lowest = nullptr;            ///< lowest code minus zero point
     const float* highest = nullptr;           ///< highest code minus zero point
     const std::int32_t* zero_point = nullptr; ///< code of 0
 };
 
-namespace detail
-{
+namespace detail {
 
 /// One element up to the rounding: the scaled value, clamped to the codes.
-NOTCH_INLINE float scaled_and_clamped(float x, double inverse, float lowest, float highest) noexcept
-{
+NOTCH_INLINE float scaled_and_clamped(float x, double inverse, float lowest, float highest) noexcept {
     const auto scaled = static_cast<float>(static_cast<double>(x) * inverse);
     const float above = scaled > lowest ? scaled : lowest;
     return above < highest ? above : highest;
 }
 
 /// The same with the numbers of a step.
-NOTCH_INLINE float scaled_and_clamped(float x, const quantize_step& step) noexcept
-{
+NOTCH_INLINE float scaled_and_clamped(float x, const quantize_step& step) noexcept {
     return scaled_and_clamped(x, step.inverse, step.lowest, step.highest);
 }
 
 /// The scalar definition of quantize_run; returns false where an element is not finite.
 template <class Rounding, class Code>
-NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const quantize_step& step, Code* dst) noexcept
-{
+NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const quantize_step& step, Code* dst) noexcept {
     std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < count; ++i)
-    {
+    for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
         largest = magnitude > largest ? magnitude : largest;
         const float rounded = Rounding::round(scaled_and_clamped(x[i], step));
@@ -100,14 +91,13 @@ NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const qua
 
 /// The scalar definition of quantize_run_varying.
 template <class Rounding, class Code>
-NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const step_arrays& steps, Code* dst) noexcept
-{
+NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const step_arrays& steps, Code* dst) noexcept {
     std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < count; ++i)
-    {
+    for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
         largest = magnitude > largest ? magnitude : largest;
-        const float rounded = Rounding::round(scaled_and_clamped(x[i], steps.inverse[i], steps.lowest[i], steps.highest[i]));
+        const float rounded =
+            Rounding::round(scaled_and_clamped(x[i], steps.inverse[i], steps.lowest[i], steps.highest[i]));
         dst[i] = static_cast<Code>(static_cast<std::int32_t>(rounded) + steps.zero_point[i]);
     }
     return largest < 0x7f80'0000U;
@@ -121,8 +111,8 @@ concept rounds_lanes = requires(typename elementwise<Arch>::lane x) {
 
 /// quantize_run by lanes. Precondition: count >= width.
 template <class Arch, class Rounding, bool Single, class Code>
-NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quantize_step& step, Code* dst, write_path path) noexcept
-{
+NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quantize_step& step, Code* dst,
+                                 write_path path) noexcept {
     using isa = elementwise<Arch>;
     using lane = typename isa::lane;
     constexpr std::size_t width = isa::width;
@@ -145,20 +135,18 @@ NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quanti
     std::size_t i = 0;
     bool finite = true;
     if constexpr (requires { isa::alignment; })
-        if (path == write_path::past_caches)
-        {
+        if (path == write_path::past_caches) {
             while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % isa::alignment != 0)
                 ++i;
             finite = quantize_elements<Rounding>(x, i, step, dst);
-            for (; i + 4 * width <= count; i += 4 * width)
-            {
+            for (; i + 4 * width <= count; i += 4 * width) {
                 prefetch(i);
-                isa::stream(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width), code(x + i + 3 * width));
+                isa::stream(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width),
+                            code(x + i + 3 * width));
             }
             isa::fence();
         }
-    for (; i + 4 * width <= count; i += 4 * width)
-    {
+    for (; i + 4 * width <= count; i += 4 * width) {
         prefetch(i);
         isa::store(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width), code(x + i + 3 * width));
     }
@@ -171,8 +159,8 @@ NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quanti
 
 /// quantize_run_varying by lanes. Precondition: count >= width.
 template <class Arch, class Rounding, class Code>
-NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, const step_arrays& steps, Code* dst) noexcept
-{
+NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, const step_arrays& steps,
+                                         Code* dst) noexcept {
     using isa = elementwise<Arch>;
     using lane = typename isa::lane;
     constexpr std::size_t width = isa::width;
@@ -198,11 +186,9 @@ NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, cons
 /// `dst` then holds no meaningful codes. Preconditions: the code type holds every code of the step.
 template <class Arch, class Rounding, class Code>
 [[nodiscard]] bool quantize_run(const float* x, std::size_t count, const quantize_step& step, Code* dst,
-                                write_path path = write_path::through_caches) noexcept
-{
+                                write_path path = write_path::through_caches) noexcept {
     using isa = elementwise<Arch>;
-    if constexpr (isa::width > 1)
-    {
+    if constexpr (isa::width > 1) {
         if constexpr (detail::rounds_lanes<Rounding, Arch>)
             if (count >= isa::width)
                 return step.is_single ? detail::quantize_lanes<Arch, Rounding, true>(x, count, step, dst, path)
@@ -216,11 +202,9 @@ template <class Arch, class Rounding, class Code>
 /// Codes of `count` elements under a rule that takes random bits: element i uses counter_random(seed, first + i).
 template <class Arch, class Rounding, class Code>
 [[nodiscard]] bool quantize_run_random(const float* x, std::size_t count, const quantize_step& step, std::uint64_t seed,
-                                       std::uint64_t first, Code* dst) noexcept
-{
+                                       std::uint64_t first, Code* dst) noexcept {
     std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < count; ++i)
-    {
+    for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
         largest = magnitude > largest ? magnitude : largest;
         const float rounded = Rounding::round(detail::scaled_and_clamped(x[i], step), counter_random(seed, first + i));
@@ -231,8 +215,8 @@ template <class Arch, class Rounding, class Code>
 
 /// Codes of `count` elements that each have a step of their own (a scale per index of the last axis).
 template <class Arch, class Rounding, class Code>
-[[nodiscard]] bool quantize_run_varying(const float* x, std::size_t count, const step_arrays& steps, Code* dst) noexcept
-{
+[[nodiscard]] bool quantize_run_varying(const float* x, std::size_t count, const step_arrays& steps,
+                                        Code* dst) noexcept {
     using isa = elementwise<Arch>;
     if constexpr (isa::width > 1)
         if constexpr (detail::rounds_lanes<Rounding, Arch>)
@@ -243,19 +227,17 @@ template <class Arch, class Rounding, class Code>
 
 /// The same where the steps lie one after another; they are taken apart on the way, 64 at a time.
 template <class Arch, class Rounding, class Code>
-[[nodiscard]] bool quantize_run_varying(const float* x, std::size_t count, const quantize_step* steps, Code* dst) noexcept
-{
+[[nodiscard]] bool quantize_run_varying(const float* x, std::size_t count, const quantize_step* steps,
+                                        Code* dst) noexcept {
     constexpr std::size_t most = 64;
     std::array<double, most> inverse;
     std::array<float, most> lowest;
     std::array<float, most> highest;
     std::array<std::int32_t, most> zero_point;
     bool finite = true;
-    for (std::size_t from = 0; from < count; from += most)
-    {
+    for (std::size_t from = 0; from < count; from += most) {
         const std::size_t length = count - from < most ? count - from : most;
-        for (std::size_t i = 0; i < length; ++i)
-        {
+        for (std::size_t i = 0; i < length; ++i) {
             const quantize_step& step = steps[from + i];
             inverse[i] = step.inverse;
             lowest[i] = step.lowest;
