@@ -9,7 +9,7 @@
 
 namespace {
 
-using a8 = notch::quantizer<notch::bits<8, notch::unsigned_codes>, notch::per_tensor, notch::real_scale,
+using a4 = notch::quantizer<notch::bits<4, notch::unsigned_codes>, notch::per_tensor, notch::real_scale,
                             notch::nearest_even, notch::affine>;
 
 /// Activations after a ReLU: most are small, a few are large.
@@ -36,9 +36,9 @@ int main() {
     if (!(first == alone)) // the state depends on the values seen, not on who saw them
         return 1;
 
-    const notch::quant_params<a8> clipped = notch::calibrated_params<a8>(first);
+    const notch::quant_params<a4> clipped = notch::calibrated_params<a4>(first);
     const notch::value_range all{first.samples().min(), first.samples().max()};
-    const notch::quant_params<a8> whole = notch::params_from_range<a8>(all, "relu1");
+    const notch::quant_params<a4> whole = notch::params_from_range<a4>(all, "relu1");
     const auto data = batch(100);
     std::printf("seen %llu values in [%g, %g]\n", static_cast<unsigned long long>(first.count()),
                 static_cast<double>(all.min), static_cast<double>(all.max));
@@ -48,7 +48,7 @@ int main() {
                 notch::quantization_error(data, notch::quantize(data, clipped)).sqnr_db);
 
     // One pass over the data serves several rules.
-    const notch::value_range least_error = notch::lp_rule(2.0).range<a8>(first.samples());
+    const notch::value_range least_error = notch::lp_rule(2.0).range<a4>(first.samples());
     std::printf("least square error: [%g, %g]\n", static_cast<double>(least_error.min),
                 static_cast<double>(least_error.max));
     return clipped.scale(0) < whole.scale(0) ? 0 : 1;

@@ -51,11 +51,17 @@ struct code_range
     friend constexpr bool operator==(const code_range&, const code_range&) = default;
 };
 
-/// A code width of N bits, 2 <= N <= 8, see the table above.
-template <int N, signedness Signedness = signed_codes, code_span Span = full_range> struct bits
+namespace detail
 {
-    static_assert(N >= 2 && N <= 8, "notch::bits<N>: a code has 2 to 8 bits");
+template <int N>
+concept a_code_has_2_to_8_bits = N >= 2 && N <= 8;
+} // namespace detail
 
+/// A code width of N bits, 2 <= N <= 8, see the table above.
+template <int N, signedness Signedness = signed_codes, code_span Span = full_range>
+    requires detail::a_code_has_2_to_8_bits<N>
+struct bits
+{
     /// Bits of one code.
     static constexpr int width = N;
     /// Whether the codes are two's complement.

@@ -243,7 +243,7 @@ concept viewable_as = requires(const std::remove_reference_t<X>& tensor)
 {
     as_view(tensor);
 }
-&&std::same_as<typename view_of<const std::remove_reference_t<X>>::value_type, T>;
+&&std::is_same_v<typename view_of<const std::remove_reference_t<X>>::value_type, T>;
 
 /// What `as_view` shows as elements of type T that can be written.
 template <class X, class T>
@@ -251,6 +251,6 @@ concept writable_as = requires(std::remove_reference_t<X>& tensor)
 {
     as_view(tensor);
 }
-&&std::same_as<typename view_of<std::remove_reference_t<X>>::element_type, T>;
+&&std::is_same_v<typename view_of<std::remove_reference_t<X>>::element_type, T>;
 
 } // namespace notch

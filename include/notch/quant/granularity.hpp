@@ -108,10 +108,10 @@ namespace detail
 template <std::size_t Rank>
 [[nodiscard]] constexpr extents<Rank> block_of(const extents<Rank>& shape, std::size_t outputs, std::size_t inputs)
 {
-    static_assert(Rank >= 2, "per_group and sub_layer cut [out, in, ...]: the tensor needs at least two axes");
     extents<Rank> result = shape;
     result[0] = outputs < shape[0] ? outputs : shape[0];
-    result[1] = inputs < shape[1] ? inputs : shape[1];
+    if constexpr (Rank >= 2)
+        result[1] = inputs < shape[1] ? inputs : shape[1];
     return result;
 }
 
@@ -128,6 +128,7 @@ template <std::size_t K = run_time_size> struct per_group
     /// [1, K, ...], cut to the tensor.
     template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const
     {
+        static_assert(Rank >= 2, "per_group cuts [out, in, ...]: the tensor needs at least two axes");
         return detail::block_of(shape, 1, K);
     }
 };
@@ -142,16 +143,23 @@ template <> struct per_group<run_time_size>
     /// [1, size, ...], cut to the tensor. Raises shape_error for size 0.
     template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const
     {
+        static_assert(Rank >= 2, "per_group cuts [out, in, ...]: the tensor needs at least two axes");
         return detail::block_of(shape, 1, detail::checked_block(size, "per_group"));
     }
 };
 
-/// One scale per block of Out output and In input channels: the sub-layer-wise scales of PTQ-SL.
-/// Source: Yuan et al., arXiv 2110.07809.
-template <std::size_t Out = run_time_size, std::size_t In = run_time_size> struct sub_layer
+namespace detail
 {
-    static_assert(Out != run_time_size && In != run_time_size,
-                  "sub_layer<Out, In>: give both block sizes, or none and set them at run time: sub_layer<>{16, 16}");
+template <std::size_t Out, std::size_t In>
+concept both_block_sizes_or_none = (Out == run_time_size) == (In == run_time_size);
+} // namespace detail
+
+/// One scale per block of Out output and In input channels: the sub-layer-wise scales of PTQ-SL. Both sizes are
+/// given, or none and both are set at run time: sub_layer<>{16, 16}. Source: Yuan et al., arXiv 2110.07809.
+template <std::size_t Out = run_time_size, std::size_t In = run_time_size>
+    requires detail::both_block_sizes_or_none<Out, In>
+struct sub_layer
+{
     /// Whether the scale can change inside a dot product.
     static constexpr bool splits_reduction = true;
     static constexpr std::size_t out = Out; ///< output channels of a block
@@ -160,6 +168,7 @@ template <std::size_t Out = run_time_size, std::size_t In = run_time_size> struc
     /// [Out, In, ...], cut to the tensor.
     template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const
     {
+        static_assert(Rank >= 2, "sub_layer cuts [out, in, ...]: the tensor needs at least two axes");
         return detail::block_of(shape, Out, In);
     }
 };
@@ -175,6 +184,7 @@ template <> struct sub_layer<run_time_size, run_time_size>
     /// [out, in, ...], cut to the tensor. Raises shape_error for a size of 0.
     template <std::size_t Rank> [[nodiscard]] constexpr extents<Rank> block(const extents<Rank>& shape) const
     {
+        static_assert(Rank >= 2, "sub_layer cuts [out, in, ...]: the tensor needs at least two axes");
         return detail::block_of(shape, detail::checked_block(out, "sub_layer"), detail::checked_block(in, "sub_layer"));
     }
 };
