@@ -16,43 +16,29 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace notch
-{
+namespace notch {
 
 /// Whether codes are two's complement or start at zero.
-enum class signedness
-{
-    signed_codes,
-    unsigned_codes
-};
+enum class signedness { signed_codes, unsigned_codes };
 
 /// Whether every code of the width is used, or all but the lowest.
-enum class code_span
-{
-    full_range,
-    narrow_range
-};
+enum class code_span { full_range, narrow_range };
 
 using enum signedness;
 using enum code_span;
 
 /// A closed interval of codes as run-time numbers.
-struct code_range
-{
+struct code_range {
     std::int32_t lowest = 0;  ///< smallest code
     std::int32_t highest = 0; ///< largest code
 
     /// Number of steps from the lowest to the highest code.
-    [[nodiscard]] constexpr std::int32_t steps() const noexcept
-    {
-        return highest - lowest;
-    }
+    [[nodiscard]] constexpr std::int32_t steps() const noexcept { return highest - lowest; }
     /// True where both ends are equal.
     friend constexpr bool operator==(const code_range&, const code_range&) = default;
 };
 
-namespace detail
-{
+namespace detail {
 template <int N>
 concept a_code_has_2_to_8_bits = N >= 2 && N <= 8;
 } // namespace detail
@@ -60,8 +46,7 @@ concept a_code_has_2_to_8_bits = N >= 2 && N <= 8;
 /// A code width of N bits, 2 <= N <= 8, see the table above.
 template <int N, signedness Signedness = signed_codes, code_span Span = full_range>
     requires detail::a_code_has_2_to_8_bits<N>
-struct bits
-{
+struct bits {
     /// Bits of one code.
     static constexpr int width = N;
     /// Whether the codes are two's complement.
@@ -82,27 +67,14 @@ struct bits
 
 /// A code width: bits<N, ...>, or a user's type with the same members.
 template <class B>
-concept bit_width = requires
-{
+concept bit_width = requires {
     typename B::code_type;
-    {
-        B::width
-        } -> std::convertible_to<int>;
-    {
-        B::is_signed
-        } -> std::convertible_to<bool>;
-    {
-        B::is_narrow
-        } -> std::convertible_to<bool>;
-    {
-        B::lowest
-        } -> std::convertible_to<std::int32_t>;
-    {
-        B::highest
-        } -> std::convertible_to<std::int32_t>;
-    {
-        B::range
-        } -> std::convertible_to<code_range>;
+    { B::width } -> std::convertible_to<int>;
+    { B::is_signed } -> std::convertible_to<bool>;
+    { B::is_narrow } -> std::convertible_to<bool>;
+    { B::lowest } -> std::convertible_to<std::int32_t>;
+    { B::highest } -> std::convertible_to<std::int32_t>;
+    { B::range } -> std::convertible_to<code_range>;
 };
 
 } // namespace notch

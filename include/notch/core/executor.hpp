@@ -17,48 +17,37 @@
 #include <mutex>
 #include <utility>
 
-namespace notch
-{
+namespace notch {
 
-namespace detail
-{
+namespace detail {
 /// Stands for the body of a parallel loop where a concept has to name one.
-struct task_archetype
-{
-    void operator()(std::size_t) const
-    {
-    }
+struct task_archetype {
+    void operator()(std::size_t) const {}
 };
 } // namespace detail
 
 /// A callable that runs body(i) once for every i in [0, n_tasks) and returns when all have ended.
 template <class E>
-concept executor = requires(E& run, std::size_t n_tasks, detail::task_archetype body)
-{
+concept executor = requires(E& run, std::size_t n_tasks, detail::task_archetype body) {
     run(n_tasks, body);
 };
 
 /// Runs the tasks one after the other on the calling thread.
-struct serial
-{
+struct serial {
     /// Calls body(0), body(1), ..., body(n_tasks - 1).
-    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const
-    {
+    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const {
         for (std::size_t task = 0; task < n_tasks; ++task)
             body(task);
     }
 };
 
-namespace detail
-{
+namespace detail {
 
 /// Runs the tasks and lets an exception of a task reach the caller whatever the executor does with
 /// exceptions: of several, the one of the lowest task index wins, so that the report is the same
 /// for any number of threads. All tasks run to their end or to their own exception.
-template <executor Executor, class Body> void run_tasks(Executor&& run, std::size_t n_tasks, Body&& body)
-{
-    if (n_tasks == 1)
-    {
+template <executor Executor, class Body> void run_tasks(Executor&& run, std::size_t n_tasks, Body&& body) {
+    if (n_tasks == 1) {
         body(std::size_t{0});
         return;
     }
@@ -67,15 +56,11 @@ template <executor Executor, class Body> void run_tasks(Executor&& run, std::siz
     std::exception_ptr first;
     std::size_t first_task = std::numeric_limits<std::size_t>::max();
     run(n_tasks, [&](std::size_t task) {
-        try
-        {
+        try {
             body(task);
-        }
-        catch (...)
-        {
+        } catch (...) {
             const std::lock_guard lock(guard);
-            if (task < first_task)
-            {
+            if (task < first_task) {
                 first_task = task;
                 first = std::current_exception();
             }

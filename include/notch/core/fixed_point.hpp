@@ -20,18 +20,15 @@
 #include <cstdint>
 #include <limits>
 
-namespace notch
-{
+namespace notch {
 
 /// A positive real number as a Q31 multiplier and a power of two, see above.
-struct q31
-{
+struct q31 {
     std::int32_t multiplier = 1 << 30; ///< in [2^30, 2^31)
     std::int32_t exponent = 1;         ///< real = multiplier * 2^(exponent - 31)
 
     /// The number it stands for, exact in a double.
-    [[nodiscard]] constexpr double real() const noexcept
-    {
+    [[nodiscard]] constexpr double real() const noexcept {
         return static_cast<double>(multiplier) * exp2_exact(exponent - 31);
     }
     /// True where both numbers are equal.
@@ -40,8 +37,7 @@ struct q31
 
 /// The q31 nearest to a positive real, ties to even; relative error at most 2^-31.
 /// Raises range_error unless 2^-126 <= real < 2^127.
-[[nodiscard]] constexpr q31 to_q31(double real)
-{
+[[nodiscard]] constexpr q31 to_q31(double real) {
     if (is_non_finite(real) || !(real >= exp2_exact(-126)) || !(real < exp2_exact(127)))
         detail::raise<range_error>("fixed-point factor ", real, " lies outside [2^-126, 2^127)");
     const int exponent = floor_log2(real) + 1;
@@ -54,12 +50,10 @@ struct q31
     return {static_cast<std::int32_t>(multiplier), exponent};
 }
 
-namespace detail
-{
+namespace detail {
 
 /// Clamps a 64-bit integer to int32.
-[[nodiscard]] NOTCH_INLINE constexpr std::int32_t saturate_to_int32(std::int64_t value) noexcept
-{
+[[nodiscard]] NOTCH_INLINE constexpr std::int32_t saturate_to_int32(std::int64_t value) noexcept {
     constexpr std::int64_t low = std::numeric_limits<std::int32_t>::min();
     constexpr std::int64_t high = std::numeric_limits<std::int32_t>::max();
     return static_cast<std::int32_t>(value < low ? low : value > high ? high : value);
@@ -69,8 +63,7 @@ namespace detail
 
 /// floor(value * multiplier * 2^(exponent - 31) + 1/2), saturated to int32: one rounding, ties up.
 /// Precondition: -31 <= exponent <= 30 (a result of another exponent is 0, or saturates).
-[[nodiscard]] constexpr std::int32_t multiply_single(std::int32_t value, q31 factor) noexcept
-{
+[[nodiscard]] constexpr std::int32_t multiply_single(std::int32_t value, q31 factor) noexcept {
     const int shift = 31 - factor.exponent; // 1 .. 62
     const std::int64_t product = std::int64_t{value} * factor.multiplier;
     // product >> (shift - 1) cannot lose the rounding bit, and adding 1 to it cannot overflow.
@@ -79,8 +72,7 @@ namespace detail
 
 /// The same product with two roundings. For exponent > 0 the value is first shifted left, saturating.
 /// Precondition: -30 <= exponent <= 30.
-[[nodiscard]] constexpr std::int32_t multiply_double(std::int32_t value, q31 factor) noexcept
-{
+[[nodiscard]] constexpr std::int32_t multiply_double(std::int32_t value, q31 factor) noexcept {
     const int left = factor.exponent > 0 ? factor.exponent : 0;
     const int right = factor.exponent > 0 ? 0 : -factor.exponent;
     const std::int64_t shifted = detail::saturate_to_int32(std::int64_t{value} << left);

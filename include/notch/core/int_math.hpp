@@ -13,68 +13,59 @@
 #include <string_view>
 #include <utility>
 
-namespace notch
-{
+namespace notch {
 
 /// The number of blocks of `divisor` that cover `value`: ceil(value / divisor). Precondition: divisor > 0.
-[[nodiscard]] constexpr std::size_t ceil_div(std::size_t value, std::size_t divisor) noexcept
-{
+[[nodiscard]] constexpr std::size_t ceil_div(std::size_t value, std::size_t divisor) noexcept {
     return value / divisor + (value % divisor != 0 ? 1 : 0);
 }
 
 /// The smallest multiple of `multiple` that is not below `value`. Precondition: multiple > 0 and the
 /// result fits std::size_t.
-[[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept
-{
+[[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
     return ceil_div(value, multiple) * multiple;
 }
 
 /// Converts between integer types; raises range_error that names `what` when the value does not fit.
-template <std::integral To, std::integral From> [[nodiscard]] constexpr To checked_narrow(From value, std::string_view what)
-{
+template <std::integral To, std::integral From>
+[[nodiscard]] constexpr To checked_narrow(From value, std::string_view what) {
     if (!std::in_range<To>(value))
-        detail::raise<range_error>(what, " is ", value, ", outside [", std::numeric_limits<To>::min(), ", ", std::numeric_limits<To>::max(),
-                                   "]");
+        detail::raise<range_error>(what, " is ", value, ", outside [", std::numeric_limits<To>::min(), ", ",
+                                   std::numeric_limits<To>::max(), "]");
     return static_cast<To>(value);
 }
 
 /// Multiplies two sizes; raises range_error that names `what` when the product does not fit.
-[[nodiscard]] constexpr std::size_t checked_product(std::size_t a, std::size_t b, std::string_view what)
-{
+[[nodiscard]] constexpr std::size_t checked_product(std::size_t a, std::size_t b, std::string_view what) {
     if (a != 0 && b > std::numeric_limits<std::size_t>::max() / a)
         detail::raise<range_error>(what, ": ", a, " x ", b, " does not fit ", std::numeric_limits<std::size_t>::max());
     return a * b;
 }
 
 /// 2^exponent as a double, exact, without a library call. Precondition: -1022 <= exponent <= 1023.
-[[nodiscard]] constexpr double exp2_exact(int exponent) noexcept
-{
+[[nodiscard]] constexpr double exp2_exact(int exponent) noexcept {
     return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }
 
 /// floor(log2(x)) of a positive normal double, read from its exponent bits. Precondition: x is normal and > 0.
-[[nodiscard]] constexpr int floor_log2(double x) noexcept
-{
+[[nodiscard]] constexpr int floor_log2(double x) noexcept {
     return static_cast<int>((std::bit_cast<std::uint64_t>(x) >> 52) & 0x7ff) - 1023;
 }
 
 /// True where x is a positive normal power of two.
-[[nodiscard]] constexpr bool is_power_of_two(double x) noexcept
-{
+[[nodiscard]] constexpr bool is_power_of_two(double x) noexcept {
     const auto bits = std::bit_cast<std::uint64_t>(x);
     const auto exponent = bits >> 52;
     return (bits & 0x000f'ffff'ffff'ffffULL) == 0 && exponent > 0 && exponent < 0x7ff;
 }
 
 /// True where x is NaN or infinite, told from its bits: -ffast-math cannot remove the test.
-[[nodiscard]] constexpr bool is_non_finite(float x) noexcept
-{
+[[nodiscard]] constexpr bool is_non_finite(float x) noexcept {
     return (std::bit_cast<std::uint32_t>(x) & 0x7f80'0000U) == 0x7f80'0000U;
 }
 
 /// True where x is NaN or infinite, told from its bits: -ffast-math cannot remove the test.
-[[nodiscard]] constexpr bool is_non_finite(double x) noexcept
-{
+[[nodiscard]] constexpr bool is_non_finite(double x) noexcept {
     return (std::bit_cast<std::uint64_t>(x) & 0x7ff0'0000'0000'0000ULL) == 0x7ff0'0000'0000'0000ULL;
 }
 

@@ -26,63 +26,50 @@
 #include <concepts>
 #include <cstdint>
 
-namespace notch
-{
+namespace notch {
 
-namespace detail
-{
+namespace detail {
 
 /// Truncates towards zero. Precondition: |x| < 2^31, as everywhere before a code is made.
-NOTCH_INLINE float truncate(float x) noexcept
-{
-    return static_cast<float>(static_cast<std::int32_t>(x));
-}
+NOTCH_INLINE float truncate(float x) noexcept { return static_cast<float>(static_cast<std::int32_t>(x)); }
 
 /// 1 where a == b, else 0.
-NOTCH_INLINE float one_where_equal(float a, float b) noexcept
-{
-    return a == b ? 1.0F : 0.0F;
-}
+NOTCH_INLINE float one_where_equal(float a, float b) noexcept { return a == b ? 1.0F : 0.0F; }
 
 /// 1 where a < b, else 0.
-NOTCH_INLINE float one_where_less(float a, float b) noexcept
-{
-    return a < b ? 1.0F : 0.0F;
-}
+NOTCH_INLINE float one_where_less(float a, float b) noexcept { return a < b ? 1.0F : 0.0F; }
 
 /// Nearest integer, ties to even, independent of the floating-point environment.
 /// Precondition: |x| < 2^31.
-NOTCH_INLINE float nearest(float x) noexcept
-{
+NOTCH_INLINE float nearest(float x) noexcept {
     const auto whole = static_cast<std::int32_t>(x);
     const float fraction = x - static_cast<float>(whole); // exact, has the sign of x
     const std::int32_t odd = whole & 1;
-    const std::int32_t up = static_cast<std::int32_t>(fraction > 0.5F) | (static_cast<std::int32_t>(fraction == 0.5F) & odd);
-    const std::int32_t down = static_cast<std::int32_t>(fraction < -0.5F) | (static_cast<std::int32_t>(fraction == -0.5F) & odd);
+    const std::int32_t up =
+        static_cast<std::int32_t>(fraction > 0.5F) | (static_cast<std::int32_t>(fraction == 0.5F) & odd);
+    const std::int32_t down =
+        static_cast<std::int32_t>(fraction < -0.5F) | (static_cast<std::int32_t>(fraction == -0.5F) & odd);
     return static_cast<float>(whole + up - down);
 }
 
 /// The low n bits set, as a lane: t = 2^n - 1.
-template <class Lane, class Count> NOTCH_INLINE constexpr Lane low_bits(Count n) noexcept
-{
+template <class Lane, class Count> NOTCH_INLINE constexpr Lane low_bits(Count n) noexcept {
     return (Lane(1) << n) - Lane(1);
 }
 
 } // namespace detail
 
 /// Nearest, ties to even: IEEE 754 roundTiesToEven, ONNX QuantizeLinear, the default of notch.
-struct nearest_even
-{
+struct nearest_even {
     /// Rounds a float or a lane of floats. Precondition: |x| < 2^31.
-    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept
-    {
+    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept {
         using detail::nearest;
         return nearest(x);
     }
 
     /// round(a / 2^n), exact for every a. Precondition: 0 <= n <= 30.
-    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept
-    {
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         const Lane floor = a >> n;
         return floor + (((a & t) + (t >> 1) + (floor & t & Lane(1))) >> n);
@@ -90,11 +77,9 @@ struct nearest_even
 };
 
 /// Nearest, ties towards +infinity: floor(x + 1/2), the rule of most fixed-point hardware.
-struct nearest_up
-{
+struct nearest_up {
     /// Rounds a float or a lane of floats. Precondition: |x| < 2^31.
-    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept
-    {
+    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept {
         using detail::nearest;
         using detail::one_where_equal;
         const Real even = nearest(x);
@@ -102,19 +87,17 @@ struct nearest_up
     }
 
     /// round(a / 2^n), exact for every a. Precondition: 0 <= n <= 30.
-    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept
-    {
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         return (a >> n) + (((a & t) + (t >> 1) + (t & Lane(1))) >> n);
     }
 };
 
 /// Nearest, ties away from zero: std::round, the second rounding of gemmlowp's output stage.
-struct nearest_away
-{
+struct nearest_away {
     /// Rounds a float or a lane of floats. Precondition: |x| < 2^31.
-    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept
-    {
+    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept {
         using detail::nearest;
         using detail::one_where_equal;
         using detail::one_where_less;
@@ -125,8 +108,8 @@ struct nearest_away
     }
 
     /// round(a / 2^n), exact for every a. Precondition: 0 <= n <= 30.
-    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept
-    {
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         const Lane negative = a >> 31;
         return (a >> n) + (((a & t) + (t >> 1) + (~negative & t & Lane(1))) >> n);
@@ -134,18 +117,16 @@ struct nearest_away
 };
 
 /// Towards zero: drop the fraction, as integer division in C++.
-struct toward_zero
-{
+struct toward_zero {
     /// Rounds a float or a lane of floats. Precondition: |x| < 2^31.
-    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept
-    {
+    template <class Real> [[nodiscard]] NOTCH_INLINE static Real round(Real x) noexcept {
         using detail::truncate;
         return truncate(x);
     }
 
     /// round(a / 2^n), exact for every a. Precondition: 0 <= n <= 30.
-    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept
-    {
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         const Lane negative = a >> 31;
         return (a >> n) + (((a & t) + (t & negative)) >> n);
@@ -157,11 +138,9 @@ struct toward_zero
 /// The randomness is an argument, `random` in [0, 2^31), made by `counter_random(seed, index)`
 /// from the element's index: the result depends on the seed and the position, never on the order
 /// of work, the number of threads or the instruction set.
-struct stochastic
-{
+struct stochastic {
     /// floor(x + random / 2^31), exact: the bits of x below 2^-31 cannot change the result. Precondition: |x| < 2^31.
-    [[nodiscard]] NOTCH_INLINE static float round(float x, std::int32_t random) noexcept
-    {
+    [[nodiscard]] NOTCH_INLINE static float round(float x, std::int32_t random) noexcept {
         const double scaled = static_cast<double>(x) * 2147483648.0;
         auto floor = static_cast<std::int64_t>(scaled);
         floor -= static_cast<std::int64_t>(static_cast<double>(floor) > scaled);
@@ -169,8 +148,8 @@ struct stochastic
     }
 
     /// floor(a / 2^n + random / 2^31), exact for every a. Precondition: 0 <= n <= 30, random in [0, 2^31).
-    template <class Lane, class Count> [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n, Lane random) noexcept
-    {
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n, Lane random) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         return (a >> n) + (((a & t) + (random >> (31 - n))) >> n);
     }
@@ -178,26 +157,16 @@ struct stochastic
 
 /// A rule that needs nothing but the number.
 template <class R>
-concept deterministic_rounding = requires(float x, std::int32_t a, int n)
-{
-    {
-        R::round(x)
-        } -> std::same_as<float>;
-    {
-        R::shift_right(a, n)
-        } -> std::same_as<std::int32_t>;
+concept deterministic_rounding = requires(float x, std::int32_t a, int n) {
+    { R::round(x) } -> std::same_as<float>;
+    { R::shift_right(a, n) } -> std::same_as<std::int32_t>;
 };
 
 /// A rule that also takes 31 random bits.
 template <class R>
-concept random_rounding = requires(float x, std::int32_t a, int n, std::int32_t random)
-{
-    {
-        R::round(x, random)
-        } -> std::same_as<float>;
-    {
-        R::shift_right(a, n, random)
-        } -> std::same_as<std::int32_t>;
+concept random_rounding = requires(float x, std::int32_t a, int n, std::int32_t random) {
+    { R::round(x, random) } -> std::same_as<float>;
+    { R::shift_right(a, n, random) } -> std::same_as<std::int32_t>;
 };
 
 /// A rounding rule: `static float round(float)` and `static int32_t shift_right(int32_t, int)` that

@@ -22,26 +22,16 @@
 #include <type_traits>
 #include <utility>
 
-namespace notch
-{
+namespace notch {
 
 /// A tensor that can be looked at: element type, static rank, first element, extents and strides.
 template <class V>
-concept tensor_view = requires(const V& view, std::size_t axis)
-{
+concept tensor_view = requires(const V& view, std::size_t axis) {
     typename V::value_type;
-    {
-        V::rank
-        } -> std::convertible_to<std::size_t>;
-    {
-        view.data()
-        } -> std::convertible_to<const typename V::value_type*>;
-    {
-        view.extent(axis)
-        } -> std::convertible_to<std::size_t>;
-    {
-        view.stride(axis)
-        } -> std::convertible_to<std::ptrdiff_t>;
+    { V::rank } -> std::convertible_to<std::size_t>;
+    { view.data() } -> std::convertible_to<const typename V::value_type*>;
+    { view.extent(axis) } -> std::convertible_to<std::size_t>;
+    { view.stride(axis) } -> std::convertible_to<std::ptrdiff_t>;
 };
 
 /// Extents of a tensor of a given rank, outermost axis first.
@@ -51,12 +41,10 @@ template <std::size_t Rank> using extents = std::array<std::size_t, Rank>;
 template <std::size_t Rank> using strides = std::array<std::ptrdiff_t, Rank>;
 
 /// Number of elements of a tensor with these extents; raises shape_error when it exceeds the address space.
-template <std::size_t Rank> [[nodiscard]] constexpr std::size_t element_count(const extents<Rank>& shape)
-{
+template <std::size_t Rank> [[nodiscard]] constexpr std::size_t element_count(const extents<Rank>& shape) {
     constexpr auto limit = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
     std::size_t count = 1;
-    for (const std::size_t extent : shape)
-    {
+    for (const std::size_t extent : shape) {
         if (extent != 0 && count > limit / extent)
             detail::raise<shape_error>("extents ", shape, " have more than ", limit, " elements");
         count *= extent;
@@ -65,12 +53,11 @@ template <std::size_t Rank> [[nodiscard]] constexpr std::size_t element_count(co
 }
 
 /// Strides of a contiguous row-major tensor (last axis fastest).
-template <std::size_t Rank> [[nodiscard]] constexpr strides<Rank> row_major_strides(const extents<Rank>& shape) noexcept
-{
+template <std::size_t Rank>
+[[nodiscard]] constexpr strides<Rank> row_major_strides(const extents<Rank>& shape) noexcept {
     strides<Rank> result{};
     std::ptrdiff_t step = 1;
-    for (std::size_t axis = Rank; axis-- > 0;)
-    {
+    for (std::size_t axis = Rank; axis-- > 0;) {
         result[axis] = step;
         step *= static_cast<std::ptrdiff_t>(shape[axis]);
     }
@@ -78,8 +65,7 @@ template <std::size_t Rank> [[nodiscard]] constexpr strides<Rank> row_major_stri
 }
 
 /// A non-owning view of a strided tensor. T may be const. Copying it copies the pointer.
-template <class T, std::size_t Rank> class strided_view
-{
+template <class T, std::size_t Rank> class strided_view {
     static_assert(Rank >= 1, "notch::strided_view: a tensor has at least one axis");
 
 public:
@@ -91,13 +77,12 @@ public:
     constexpr strided_view() = default;
 
     /// A contiguous row-major view. Raises shape_error for a null pointer with elements behind it.
-    constexpr strided_view(T* data, const extents<Rank>& shape) : strided_view(data, shape, row_major_strides<Rank>(shape))
-    {
-    }
+    constexpr strided_view(T* data, const extents<Rank>& shape)
+        : strided_view(data, shape, row_major_strides<Rank>(shape)) {}
 
     /// A view with explicit strides, in elements. Raises shape_error for a null pointer with elements behind it.
-    constexpr strided_view(T* data, const extents<Rank>& shape, const strides<Rank>& steps) : data_(data), extents_(shape), strides_(steps)
-    {
+    constexpr strided_view(T* data, const extents<Rank>& shape, const strides<Rank>& steps)
+        : data_(data), extents_(shape), strides_(steps) {
         if (element_count<Rank>(shape) != 0 && data == nullptr)
             detail::raise<shape_error>("a view with extents ", shape, " has a null data pointer");
     }
@@ -106,38 +91,20 @@ public:
     template <class U>
         requires(std::same_as<const U, T> && !std::same_as<U, T>)
     constexpr strided_view(const strided_view<U, Rank>& other) noexcept // NOLINT(google-explicit-constructor)
-        : data_(other.data()), extents_(other.shape()), strides_(other.steps())
-    {
-    }
+        : data_(other.data()), extents_(other.shape()), strides_(other.steps()) {}
 
     /// First element (not the first byte of some buffer).
-    [[nodiscard]] constexpr T* data() const noexcept
-    {
-        return data_;
-    }
+    [[nodiscard]] constexpr T* data() const noexcept { return data_; }
     /// Extent of one axis. Precondition: axis < rank.
-    [[nodiscard]] constexpr std::size_t extent(std::size_t axis) const noexcept
-    {
-        return extents_[axis];
-    }
+    [[nodiscard]] constexpr std::size_t extent(std::size_t axis) const noexcept { return extents_[axis]; }
     /// Stride of one axis, in elements. Precondition: axis < rank.
-    [[nodiscard]] constexpr std::ptrdiff_t stride(std::size_t axis) const noexcept
-    {
-        return strides_[axis];
-    }
+    [[nodiscard]] constexpr std::ptrdiff_t stride(std::size_t axis) const noexcept { return strides_[axis]; }
     /// All extents.
-    [[nodiscard]] constexpr const extents<Rank>& shape() const noexcept
-    {
-        return extents_;
-    }
+    [[nodiscard]] constexpr const extents<Rank>& shape() const noexcept { return extents_; }
     /// All strides, in elements.
-    [[nodiscard]] constexpr const strides<Rank>& steps() const noexcept
-    {
-        return strides_;
-    }
+    [[nodiscard]] constexpr const strides<Rank>& steps() const noexcept { return strides_; }
     /// Number of elements.
-    [[nodiscard]] constexpr std::size_t size() const noexcept
-    {
+    [[nodiscard]] constexpr std::size_t size() const noexcept {
         std::size_t count = 1;
         for (const std::size_t extent : extents_)
             count *= extent;
@@ -145,11 +112,9 @@ public:
     }
 
     /// True where the elements lie in row-major order without gaps; axes of extent 1 may have any stride.
-    [[nodiscard]] constexpr bool is_contiguous() const noexcept
-    {
+    [[nodiscard]] constexpr bool is_contiguous() const noexcept {
         std::ptrdiff_t step = 1;
-        for (std::size_t axis = Rank; axis-- > 0;)
-        {
+        for (std::size_t axis = Rank; axis-- > 0;) {
             if (extents_[axis] != 1 && strides_[axis] != step)
                 return false;
             step *= static_cast<std::ptrdiff_t>(extents_[axis]);
@@ -160,8 +125,7 @@ public:
     /// One element. Precondition: every index lies inside its extent.
     template <class... Index>
         requires(sizeof...(Index) == Rank && (std::convertible_to<Index, std::size_t> && ...))
-    [[nodiscard]] constexpr T& operator()(Index... index) const noexcept
-    {
+    [[nodiscard]] constexpr T& operator()(Index... index) const noexcept {
         const std::array<std::size_t, Rank> position{static_cast<std::size_t>(index)...};
         std::ptrdiff_t offset = 0;
         for (std::size_t axis = 0; axis < Rank; ++axis)
@@ -177,39 +141,34 @@ private:
 
 /// How a foreign tensor type becomes a strided_view: specialise it with `static auto view(Tensor&)`.
 /// core/xtensor.hpp does so for xtensor.
-template <class Tensor> struct view_adapter
-{
-};
+template <class Tensor> struct view_adapter {};
 
-namespace detail
-{
+namespace detail {
 
 template <class X>
-concept adapted_tensor = !tensor_view<std::remove_cv_t<X>> && requires(X & x)
-{
+concept adapted_tensor = !tensor_view<std::remove_cv_t<X>> && requires(X & x) {
     view_adapter<std::remove_cv_t<X>>::view(x);
 };
 
 template <class X>
-concept contiguous_numbers =
-    std::ranges::contiguous_range<X> && std::ranges::sized_range<X> &&
-    std::is_arithmetic_v<std::remove_cvref_t<std::ranges::range_reference_t<X>>> && !tensor_view<std::remove_cvref_t<X>> &&
-    !adapted_tensor<std::remove_reference_t<X>>;
+concept contiguous_numbers = std::ranges::contiguous_range<X> && std::ranges::sized_range<X> &&
+                             std::is_arithmetic_v<std::remove_cvref_t<std::ranges::range_reference_t<X>>> &&
+                             !tensor_view<std::remove_cvref_t<X>> &&
+                             !adapted_tensor<std::remove_reference_t<X>>;
 
 } // namespace detail
 
 /// Any tensor that satisfies the concept, as a strided_view of the same elements. A temporary is
 /// accepted only where it is itself a view (trivially copyable): the view of a dying owner dangles.
 template <class V>
-    requires(tensor_view<std::remove_cvref_t<V>> && (std::is_lvalue_reference_v<V> || std::is_trivially_copyable_v<std::remove_cvref_t<V>>))
-[[nodiscard]] constexpr auto as_view(V&& tensor)
-{
+    requires(tensor_view<std::remove_cvref_t<V>> &&
+             (std::is_lvalue_reference_v<V> || std::is_trivially_copyable_v<std::remove_cvref_t<V>>))
+[[nodiscard]] constexpr auto as_view(V&& tensor) {
     using view_type = std::remove_cvref_t<V>;
     using element = std::remove_pointer_t<decltype(tensor.data())>;
     extents<view_type::rank> shape{};
     strides<view_type::rank> steps{};
-    for (std::size_t axis = 0; axis < view_type::rank; ++axis)
-    {
+    for (std::size_t axis = 0; axis < view_type::rank; ++axis) {
         shape[axis] = static_cast<std::size_t>(tensor.extent(axis));
         steps[axis] = static_cast<std::ptrdiff_t>(tensor.stride(axis));
     }
@@ -219,8 +178,7 @@ template <class V>
 /// A contiguous range of numbers as a tensor of rank 1.
 template <detail::contiguous_numbers Range>
     requires std::ranges::borrowed_range<Range>
-[[nodiscard]] constexpr auto as_view(Range&& range)
-{
+[[nodiscard]] constexpr auto as_view(Range&& range) {
     using element = std::remove_reference_t<std::ranges::range_reference_t<Range>>;
     return strided_view<element, 1>(std::ranges::data(range), {static_cast<std::size_t>(std::ranges::size(range))});
 }
@@ -228,10 +186,7 @@ template <detail::contiguous_numbers Range>
 /// A tensor of another library, through its view_adapter.
 template <class X>
     requires detail::adapted_tensor<X>
-[[nodiscard]] constexpr auto as_view(X& tensor)
-{
-    return view_adapter<std::remove_cv_t<X>>::view(tensor);
-}
+[[nodiscard]] constexpr auto as_view(X& tensor) { return view_adapter<std::remove_cv_t<X>>::view(tensor); }
 
 /// The view type that `as_view` gives for an lvalue of type X.
 template <class X> using view_of = decltype(as_view(std::declval<X&>()));
@@ -239,16 +194,14 @@ template <class X> using view_of = decltype(as_view(std::declval<X&>()));
 /// What `as_view` shows as elements of type T. An xtensor container needs `#include <notch/core/xtensor.hpp>`,
 /// and a lazy xtensor expression has to be evaluated first.
 template <class X, class T>
-concept viewable_as = requires(const std::remove_reference_t<X>& tensor)
-{
+concept viewable_as = requires(const std::remove_reference_t<X>& tensor) {
     as_view(tensor);
 }
 &&std::is_same_v<typename view_of<const std::remove_reference_t<X>>::value_type, T>;
 
 /// What `as_view` shows as elements of type T that can be written.
 template <class X, class T>
-concept writable_as = requires(std::remove_reference_t<X>& tensor)
-{
+concept writable_as = requires(std::remove_reference_t<X>& tensor) {
     as_view(tensor);
 }
 &&std::is_same_v<typename view_of<std::remove_reference_t<X>>::element_type, T>;

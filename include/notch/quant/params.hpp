@@ -21,12 +21,10 @@
 #include <string_view>
 #include <vector>
 
-namespace notch
-{
+namespace notch {
 
 /// The parameters of a quantizer Q, see above. Members may be set freely: every use validates them.
-template <quantizer_type Q> struct quant_params
-{
+template <quantizer_type Q> struct quant_params {
     Q policy{};                                    ///< the quantizer, with its run-time sizes
     std::vector<std::size_t> blocks{1};            ///< number of blocks along each axis
     std::vector<typename Q::scale_value> scales{}; ///< one per block, row-major over `blocks`
@@ -36,35 +34,26 @@ template <quantizer_type Q> struct quant_params
     std::uint64_t seed = 0;                        ///< stream of a random rounding rule
 
     /// Number of blocks.
-    [[nodiscard]] std::size_t count() const noexcept
-    {
-        return scales.size();
-    }
+    [[nodiscard]] std::size_t count() const noexcept { return scales.size(); }
     /// The real scale of a block. Precondition: block < count().
-    [[nodiscard]] double scale(std::size_t block) const noexcept
-    {
-        return Q::scale_policy::to_real(scales[block]);
-    }
+    [[nodiscard]] double scale(std::size_t block) const noexcept { return Q::scale_policy::to_real(scales[block]); }
     /// The zero point of a block, 0 for a symmetric quantizer. Precondition: block < count().
-    [[nodiscard]] std::int32_t zero_point(std::size_t block) const noexcept
-    {
+    [[nodiscard]] std::int32_t zero_point(std::size_t block) const noexcept {
         return zero_points.empty() ? 0 : zero_points[block];
     }
 };
 
-namespace detail
-{
+namespace detail {
 
 /// Raises shape_error unless `order` is empty or a permutation of 0 .. extent - 1.
-inline void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, const char* which, std::string_view name)
-{
+inline void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, const char* which,
+                        std::string_view name) {
     if (order.empty())
         return;
     if (order.size() != extent)
         raise<shape_error>(quoted(name), ": ", which, " has ", order.size(), " entries for ", extent, " channels");
     std::vector<bool> seen(extent, false);
-    for (std::size_t i = 0; i < extent; ++i)
-    {
+    for (std::size_t i = 0; i < extent; ++i) {
         if (order[i] >= extent || seen[order[i]])
             raise<shape_error>(quoted(name), ": ", which, "[", i, "] = ", order[i],
                                order[i] >= extent ? " is not a channel of " : " occurs twice among ", extent);
@@ -74,27 +63,29 @@ inline void check_order(const std::vector<std::uint32_t>& order, std::size_t ext
 
 /// Raises an error unless the parameters are complete, in range and fit a tensor; returns how it is cut.
 template <quantizer_type Q, std::size_t Rank>
-[[nodiscard]] block_grid<Rank> checked_grid(const quant_params<Q>& params, const extents<Rank>& shape, std::string_view name)
-{
+[[nodiscard]] block_grid<Rank> checked_grid(const quant_params<Q>& params, const extents<Rank>& shape,
+                                            std::string_view name) {
     const block_grid<Rank> grid = make_grid(params.policy.granularity, shape);
     const bool fits_any = params.scales.size() == 1 && grid.count <= 1;
-    if (!fits_any && grid.count != 0 && !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
-        raise<shape_error>(quoted(name), ": parameters for ", params.blocks, " blocks; extents ", shape, " are cut into ", grid.blocks);
+    if (!fits_any && grid.count != 0 &&
+        !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
+        raise<shape_error>(quoted(name), ": parameters for ", params.blocks, " blocks; extents ", shape,
+                           " are cut into ", grid.blocks);
     if (grid.count != 0 && params.scales.size() != grid.count)
         raise<shape_error>(quoted(name), ": ", params.scales.size(), " scales for ", grid.count, " blocks");
     if (params.zero_points.size() != (Q::has_zero_point ? params.scales.size() : 0))
-        raise<shape_error>(quoted(name), ": ", params.zero_points.size(), " zero points for ", params.scales.size(), " scales",
-                           Q::has_zero_point ? "" : " of a symmetric quantizer");
-    for (std::size_t block = 0; block < params.scales.size(); ++block)
-    {
+        raise<shape_error>(quoted(name), ": ", params.zero_points.size(), " zero points for ", params.scales.size(),
+                           " scales", Q::has_zero_point ? "" : " of a symmetric quantizer");
+    for (std::size_t block = 0; block < params.scales.size(); ++block) {
         const double scale = params.scale(block);
-        if (is_non_finite(scale) || !(scale >= exp2_exact(min_scale_exponent) && scale <= exp2_exact(max_scale_exponent)))
-            raise<range_error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^", min_scale_exponent, ", 2^",
-                               max_scale_exponent, "]");
+        if (is_non_finite(scale) ||
+            !(scale >= exp2_exact(min_scale_exponent) && scale <= exp2_exact(max_scale_exponent)))
+            raise<range_error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^",
+                               min_scale_exponent, ", 2^", max_scale_exponent, "]");
         const std::int32_t zero = params.zero_point(block);
         if (zero < Q::codes.lowest || zero > Q::codes.highest)
-            raise<range_error>(quoted(name), ": zero point ", zero, " of block ", block, " lies outside [", Q::codes.lowest, ", ",
-                               Q::codes.highest, "]");
+            raise<range_error>(quoted(name), ": zero point ", zero, " of block ", block, " lies outside [",
+                               Q::codes.lowest, ", ", Q::codes.highest, "]");
     }
     check_order(params.output_order, shape[0], "output_order", name);
     if (!params.input_order.empty() && Rank < 2)
@@ -111,16 +102,14 @@ template <quantizer_type Q, std::size_t Rank>
 /// Raises shape_error or range_error where counts, scales (finite, > 0) or zero points do not fit.
 template <quantizer_type Q, std::size_t Rank>
 [[nodiscard]] quant_params<Q> params_from_scales(const extents<Rank>& shape, const std::vector<double>& scales,
-                                                 std::vector<std::int32_t> zero_points = {}, Q policy = {})
-{
+                                                 std::vector<std::int32_t> zero_points = {}, Q policy = {}) {
     quant_params<Q> params;
     params.policy = policy;
     const block_grid<Rank> grid = make_grid(policy.granularity, shape);
     params.blocks.assign(grid.blocks.begin(), grid.blocks.end());
     params.zero_points = std::move(zero_points);
     params.scales.reserve(scales.size());
-    for (std::size_t block = 0; block < scales.size(); ++block)
-    {
+    for (std::size_t block = 0; block < scales.size(); ++block) {
         if (is_non_finite(scales[block]) || !(scales[block] > 0.0))
             detail::raise<range_error>("scale ", scales[block], " of block ", block, ": a scale is finite and above 0");
         params.scales.push_back(Q::scale_policy::snap(scales[block]));
@@ -134,10 +123,10 @@ template <quantizer_type Q, std::size_t Rank>
 /// Raises range_error for NaN, infinity or min > max, and for negative values under unsigned symmetric codes.
 template <quantizer_type Q>
     requires std::same_as<typename Q::granularity_type, per_tensor>
-[[nodiscard]] quant_params<Q> params_from_range(value_range range, std::string_view name = {})
-{
+[[nodiscard]] quant_params<Q> params_from_range(value_range range, std::string_view name = {}) {
     if (is_non_finite(range.min) || is_non_finite(range.max) || range.min > range.max)
-        detail::raise<range_error>(detail::quoted(name), ": [", range.min, ", ", range.max, "] is not a range of values");
+        detail::raise<range_error>(detail::quoted(name), ": [", range.min, ", ", range.max,
+                                   "] is not a range of values");
     if (!Q::has_zero_point && Q::codes.lowest >= 0 && range.min < 0)
         detail::raise<range_error>(detail::quoted(name), ": unsigned symmetric codes cannot hold ", range.min,
                                    "; use affine, or signed codes");

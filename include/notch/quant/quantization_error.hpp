@@ -20,12 +20,10 @@
 #include <limits>
 #include <string_view>
 
-namespace notch
-{
+namespace notch {
 
 /// The measures above.
-struct error_measures
-{
+struct error_measures {
     double mean_square = 0;                                   ///< mean of the squared differences
     double sqnr_db = std::numeric_limits<double>::infinity(); ///< signal to quantization noise, in decibels
     double cosine = 1;                                        ///< cosine of the angle between the two tensors
@@ -36,8 +34,8 @@ struct error_measures
 /// range_error where an element of either is NaN or infinite.
 template <viewable_as<float> Reference, viewable_as<float> Approximation>
     requires(view_of<const Reference>::rank == view_of<const Approximation>::rank)
-[[nodiscard]] error_measures quantization_error(const Reference& reference, const Approximation& approximation, std::string_view name = {})
-{
+[[nodiscard]] error_measures quantization_error(const Reference& reference, const Approximation& approximation,
+                                                std::string_view name = {}) {
     constexpr std::size_t rank = view_of<const Reference>::rank;
     const strided_view<const float, rank> x = as_view(reference);
     const strided_view<const float, rank> y = as_view(approximation);
@@ -54,8 +52,7 @@ template <viewable_as<float> Reference, viewable_as<float> Approximation>
         return [&](std::size_t row, std::size_t begin, std::size_t end) {
             const float* const x_row = x_access.row(row);
             const float* const y_row = y_access.row(row);
-            for (std::size_t j = begin; j < end; ++j)
-            {
+            for (std::size_t j = begin; j < end; ++j) {
                 if (is_non_finite(*x_access.element(x_row, j)))
                     detail::raise_non_finite(x_access, plan, row, j, j + 1, name);
                 if (is_non_finite(*y_access.element(y_row, j)))
@@ -75,15 +72,15 @@ template <viewable_as<float> Reference, viewable_as<float> Approximation>
     if (noise > 0)
         measures.sqnr_db = signal > 0 ? 10.0 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
     if (signal > 0 || approximated > 0)
-        measures.cosine = signal > 0 && approximated > 0 ? product / (std::sqrt(signal) * std::sqrt(approximated)) : 0.0;
+        measures.cosine =
+            signal > 0 && approximated > 0 ? product / (std::sqrt(signal) * std::sqrt(approximated)) : 0.0;
     return measures;
 }
 
 /// Measures how far a quantized tensor lies from the reals it was made of.
 template <viewable_as<float> Reference, quantizer_type Q, std::size_t Rank>
     requires(view_of<const Reference>::rank == Rank)
-[[nodiscard]] error_measures quantization_error(const Reference& reference, const quantized_tensor<Q, Rank>& tensor)
-{
+[[nodiscard]] error_measures quantization_error(const Reference& reference, const quantized_tensor<Q, Rank>& tensor) {
     return quantization_error(reference, dequantize(tensor), tensor.name);
 }
 

@@ -11,12 +11,10 @@
 #include <cstddef>
 #include <string>
 
-namespace notch
-{
+namespace notch {
 
 /// Codes in row-major order, in the channel order of `params`, and their parameters.
-template <quantizer_type Q, std::size_t Rank> struct quantized_tensor
-{
+template <quantizer_type Q, std::size_t Rank> struct quantized_tensor {
     using quantizer_type = Q;                 ///< the policies
     static constexpr std::size_t rank = Rank; ///< number of axes
 
@@ -25,15 +23,9 @@ template <quantizer_type Q, std::size_t Rank> struct quantized_tensor
     std::string name;                                ///< for messages and reports; may be empty
 
     /// All extents.
-    [[nodiscard]] const extents<Rank>& shape() const noexcept
-    {
-        return codes.shape();
-    }
+    [[nodiscard]] const extents<Rank>& shape() const noexcept { return codes.shape(); }
     /// How the granularity cuts this tensor. Raises shape_error where the parameters do not fit.
-    [[nodiscard]] block_grid<Rank> grid() const
-    {
-        return detail::checked_grid(params, codes.shape(), name);
-    }
+    [[nodiscard]] block_grid<Rank> grid() const { return detail::checked_grid(params, codes.shape(), name); }
 };
 
 } // namespace notch

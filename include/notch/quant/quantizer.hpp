@@ -21,14 +21,12 @@
 
 #include <type_traits>
 
-namespace notch
-{
+namespace notch {
 
 /// A composition of policies, see above. Defaults: one real scale, ties to even, symmetric.
-template <bit_width Bits, granularity Granularity = per_tensor, scale_type Scale = real_scale, rounding Rounding = nearest_even,
-          zero_point_rule ZeroPoint = symmetric>
-struct quantizer
-{
+template <bit_width Bits, granularity Granularity = per_tensor, scale_type Scale = real_scale,
+          rounding Rounding = nearest_even, zero_point_rule ZeroPoint = symmetric>
+struct quantizer {
     static_assert(Bits::width >= 2 && Bits::width <= 8 && Bits::lowest < Bits::highest,
                   "quantizer: a bit width has 2 to 8 bits and at least two codes");
     static_assert(ZeroPoint::has_zero_point || (Bits::lowest <= 0 && Bits::highest >= 0),
@@ -52,14 +50,10 @@ struct quantizer
     [[no_unique_address]] Granularity granularity{};
 };
 
-namespace detail
-{
-template <class Q> struct is_quantizer : std::false_type
-{
-};
-template <class B, class G, class S, class R, class Z> struct is_quantizer<quantizer<B, G, S, R, Z>> : std::true_type
-{
-};
+namespace detail {
+template <class Q> struct is_quantizer : std::false_type {};
+template <class B, class G, class S, class R, class Z>
+struct is_quantizer<quantizer<B, G, S, R, Z>> : std::true_type {};
 } // namespace detail
 
 /// A notch::quantizer<...>.

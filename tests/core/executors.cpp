@@ -1,0 +1,78 @@
+// Executors: every task once, errors of the lowest task, foreign pools.
+#include "catch.hpp"
+
+#include <notch/core/error.hpp>
+#include <notch/core/executor.hpp>
+#include <notch/core/executor_openmp.hpp>
+#include <notch/core/executor_tbb.hpp>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <vector>
+
+using namespace notch;
+
+namespace {
+
+// A pool as a user would have it: starts threads, hands out the tasks in reverse order.
+struct threads_backwards {
+    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const {
+        std::atomic<std::size_t> next{0};
+        std::vector<std::thread> team;
+        for (int i = 0; i < 3; ++i)
+            team.emplace_back([&] {
+                for (std::size_t task = next++; task < n_tasks; task = next++)
+                    body(n_tasks - 1 - task);
+            });
+        for (auto& member : team)
+            member.join();
+    }
+};
+
+template <class Executor> std::vector<int> visits(Executor&& run, std::size_t n_tasks) {
+    std::vector<std::atomic<int>> counts(n_tasks);
+    detail::run_tasks(run, n_tasks, [&](std::size_t task) { ++counts[task]; });
+    return {counts.begin(), counts.end()};
+}
+
+} // namespace
+
+TEST_CASE("every task runs once on every executor", "[executor]") {
+    STATIC_REQUIRE(executor<serial>);
+    STATIC_REQUIRE(executor<threads_backwards>);
+    STATIC_REQUIRE(executor<std::function<void(std::size_t, std::function<void(std::size_t)>)>>);
+    STATIC_REQUIRE_FALSE(executor<int>);
+    for (const std::size_t n_tasks : {0U, 1U, 2U, 7U, 1000U}) {
+        const std::vector<int> once(n_tasks, 1);
+        CHECK(visits(serial{}, n_tasks) == once);
+        CHECK(visits(threads_backwards{}, n_tasks) == once);
+        CHECK(visits(
+                  [](std::size_t n, auto&& body) {
+                      for (std::size_t i = 0; i < n; ++i)
+                          body(i);
+                  },
+                  n_tasks) == once);
+#ifdef _OPENMP
+        CHECK(visits(openmp{2}, n_tasks) == once);
+        CHECK(visits(openmp{}, n_tasks) == once);
+#endif
+    }
+}
+
+TEST_CASE("of several errors the one of the lowest task is reported", "[executor]") {
+    const auto fail_from_three = [](std::size_t task) {
+        if (task >= 3)
+            detail::raise<range_error>("task ", task);
+    };
+    CHECK_THROWS_WITH(detail::run_tasks(serial{}, 9, fail_from_three), "task 3");
+    CHECK_THROWS_WITH(detail::run_tasks(threads_backwards{}, 9, fail_from_three), "task 3");
+    std::vector<int> seen(9, 0);
+    CHECK_THROWS_AS(detail::run_tasks(threads_backwards{}, 9,
+                                      [&](std::size_t task) {
+                                          seen[task] = 1;
+                                          fail_from_three(task);
+                                      }),
+                    range_error);
+    CHECK(seen == std::vector<int>(9, 1));
+}
