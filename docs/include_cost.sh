@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
-# Measures what each public header costs: seconds to compile a file that only includes it, without optimisation,
+# Measures what each public header costs: seconds of processor time to compile a file that only includes it, without optimisation,
 # the least of three runs. Prints a table in Markdown.
 #
 #   docs/include_cost.sh [HEADER...]      for example notch/notch.hpp; without arguments, every header of the rooms
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-seconds() { # compiler header
-    local best=999999 start end run
-    for run in 1 2 3; do
-        start=$(date +%s%N)
-        echo "#include <$2>" | "$1" -std=c++20 -Iinclude -x c++ -fsyntax-only -
-        end=$(date +%s%N)
-        [ $((end - start)) -lt $((best * 1000)) ] && best=$(((end - start) / 1000))
-    done
-    printf '%d.%02d' $((best / 1000000)) $((best % 1000000 / 10000))
+TIMEFORMAT='%U %S'
+
+seconds() { # compiler header; processor time, so that other work on the machine counts little
+    for _ in 1 2 3; do
+        { time echo "#include <$2>" | "$1" -std=c++20 -Iinclude -x c++ -fsyntax-only -; } 2>&1
+    done | awk '{ t = $1 + $2; if (NR == 1 || t < best) best = t } END { printf "%.2f", best }'
 }
 
 compilers=()
