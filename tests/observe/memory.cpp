@@ -29,7 +29,8 @@ std::size_t live_bytes = 0;
 std::size_t largest_request = 0;
 } // namespace
 
-void* operator new(std::size_t size) {
+// Out of line, since gcc would otherwise see malloc next to delete and warn.
+__attribute__((noinline)) void* operator new(std::size_t size) {
     void* memory = std::malloc(size);
     if (memory == nullptr)
         std::abort();
@@ -38,12 +39,12 @@ void* operator new(std::size_t size) {
     return memory;
 }
 
-void operator delete(void* memory) noexcept {
+__attribute__((noinline)) void operator delete(void* memory) noexcept {
     live_bytes -= memory == nullptr ? 0 : malloc_usable_size(memory);
     std::free(memory);
 }
 
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 #endif
 
 using namespace observe_test;

@@ -10,8 +10,8 @@
 /// pair) is scored once. Of equal scores the larger range is kept. p = 2 is the mean
 /// square error; 2.4 is the exponent of LAPQ and BRECQ, which weighs clipped values more.
 ///
-/// Bound: |x - dequantized(quantized(x))| changes by at most |x - y| from x to y where rounding is to nearest, so on the
-/// raw data the mean error (mean |error|^p)^(1/p) of the result exceeds that of the best candidate by at most one bin width.
+/// Bound: where rounding is to nearest, the error of x and that of y differ by at most |x - y|. So on the raw data the
+/// mean error (mean |error|^p)^(1/p) of the result exceeds that of the best candidate by at most one bin width.
 ///
 /// Zeros are left out: every candidate represents them exactly. Random rounding is scored as
 /// nearest_even. A histogram of zeros gives [0, 0].

@@ -33,6 +33,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace notch {
@@ -59,11 +60,11 @@ concept observer_for = observer<O> && quantizer_type<Q> &&(plain_range_observer<
 namespace detail {
 
 /// The name of an observer that has one, else an empty text.
-template <observer O> [[nodiscard]] std::string_view name_of(const O& from) {
+template <observer O> [[nodiscard]] std::string name_of(const O& from) {
     if constexpr (requires {
                       { from.name() } -> std::convertible_to<std::string_view>;
                   })
-        return from.name();
+        return std::string(std::string_view(from.name()));
     else
         return {};
 }
@@ -81,7 +82,8 @@ inline void require_values(std::uint64_t count, std::string_view name, std::stri
 /// Raises state_error where the observer has seen no value.
 template <quantizer_type Q, observer_for<Q> O>
 [[nodiscard]] value_range calibrated_range(const O& from, std::string_view name = {}) {
-    detail::require_values(from.count(), name.empty() ? detail::name_of(from) : name, "calibrated_range()");
+    detail::require_values(from.count(), name.empty() ? detail::name_of(from) : std::string(name),
+                           "calibrated_range()");
     if constexpr (plain_range_observer<O>)
         return from.range();
     else
@@ -94,7 +96,7 @@ template <quantizer_type Q, observer_for<Q> O>
 template <quantizer_type Q, observer_for<Q> O>
     requires std::same_as<typename Q::granularity_type, per_tensor>
 [[nodiscard]] quant_params<Q> calibrated_params(const O& from, std::string_view name = {}) {
-    const std::string_view whose = name.empty() ? detail::name_of(from) : name;
+    const std::string whose = name.empty() ? detail::name_of(from) : std::string(name);
     detail::require_values(from.count(), whose, "calibrated_params()");
     return params_from_range<Q>(calibrated_range<Q>(from, whose), whose);
 }
