@@ -239,7 +239,8 @@ template <class Arch, class Rounding, class Code>
         const std::size_t length = count - from < most ? count - from : most;
         for (std::size_t i = 0; i < length; ++i) {
             const quantize_step& step = steps[from + i];
-            inverse[i] = step.inverse;
+            // One number at a time: gcc 12 would make shuffles of this loop, which take three times as long.
+            inverse[i] = detail::as_computed(step.inverse);
             lowest[i] = step.lowest;
             highest[i] = step.highest;
             zero_point[i] = step.zero_point;
