@@ -8,7 +8,7 @@
 #include <vector>
 
 #if defined(NOTCH_BENCH_ONEDNN)
-#include <cstdlib>
+#include <dlfcn.h>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <utility>
 #endif
@@ -21,7 +21,10 @@ inline constexpr const char* reorder_peer = "oneDNN reorder";
 /// A call that quantizes [rows, columns] with one factor, or one per row. The factors are 1 / scale.
 inline std::function<void()> reorder(const float* x, std::int8_t* dst, std::size_t rows, std::size_t columns,
                                      const std::vector<float>& factors) {
-    setenv("OMP_NUM_THREADS", "1", 1);
+    // oneDNN brings its OpenMP with it, which read its environment before main; idle threads of it would spin beside us.
+    static auto* const set_threads = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+    if (set_threads)
+        set_threads(1);
     using namespace dnnl;
     const engine cpu(engine::kind::cpu, 0);
     const memory::dims shape{static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)};
