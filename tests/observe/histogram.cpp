@@ -348,6 +348,25 @@ TEST_CASE("NaN and infinity are named and leave the histogram as it was") {
     }
 }
 
+TEST_CASE("a single value that is not finite is noticed wherever it stands, the largest finite ones are not") {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{1000}, std::size_t{2048}})
+        for (const std::size_t place : {std::size_t{0}, count / 2, count - 1}) {
+            for (const std::uint32_t bits : {0x7f80'0000U, 0xff80'0000U, 0x7f80'0001U, 0xff80'0001U, 0x7fff'ffffU}) {
+                std::vector<float> values(count, 1.0F);
+                values[place] = from_bits(bits);
+                histogram seen;
+                CHECK_THAT(message_of<notch::range_error>([&] { seen.observe(values); }),
+                           containing("[" + std::to_string(place) + "]"));
+                CHECK(seen == histogram());
+            }
+            for (const float largest : {FLT_MAX, -FLT_MAX}) {
+                std::vector<float> values(count, 1.0F);
+                values[place] = largest;
+                CHECK(histogram_of(values).count() == count);
+            }
+        }
+}
+
 TEST_CASE("the count cannot wrap") {
     histogram seen("wide");
     seen.observe(std::vector<float>{1.0F});

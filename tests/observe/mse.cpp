@@ -140,11 +140,11 @@ TEST_CASE("every distinct exponent is scored once") {
 }
 
 TEST_CASE("of equal errors the larger range is kept") {
-    // Values on the grid of both exponents 0 and -1: 7 needs the exponent 0, and clipping it costs.
+    // -4, -2 and 1 are codes of scale 1 (-4, -2, 1) and of scale 1/2 (-8, -4, 2): both errors are 0.
     using q = quantizer<bits<4>, per_tensor, power_of_two<snap_up>>;
     mse exact;
-    exact.observe(std::vector<float>{7.0F, 3.0F, -2.0F, 1.0F});
-    CHECK(calibrated_range<q>(exact) == value_range{-2.0F, 7.0F});
+    exact.observe(std::vector<float>{-4.0F, -2.0F, 1.0F});
+    CHECK(calibrated_range<q>(exact) == value_range{-4.0F, 1.0F});
     CHECK(calibrated_params<q>(exact).scales.at(0) == 0);
     // All zeros: every candidate is perfect.
     mse zeros;
