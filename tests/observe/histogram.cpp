@@ -356,7 +356,7 @@ TEST_CASE("a single value that is not finite is noticed wherever it stands, the 
                 values[place] = from_bits(bits);
                 histogram seen;
                 CHECK_THAT(message_of<notch::range_error>([&] { seen.observe(values); }),
-                           containing("[" + std::to_string(place) + "]"));
+                           containing(notch::detail::text("[", place, "]")));
                 CHECK(seen == histogram());
             }
             for (const float largest : {FLT_MAX, -FLT_MAX}) {
