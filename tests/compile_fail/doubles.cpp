@@ -1,6 +1,7 @@
 // expect-error: viewable_as
 /// @file
 /// Tensors of reals are floats.
+#include <notch/core/dense_tensor.hpp>
 #include <notch/quant/fit.hpp>
 
 using w8 = notch::quantizer<notch::bits<8>>;

@@ -1,6 +1,7 @@
 // expect-error: the tensor needs at least two axes
 /// @file
 /// Groups of input channels need a tensor with input channels.
+#include <notch/core/dense_tensor.hpp>
 #include <notch/quant/fit.hpp>
 
 using w4 = notch::quantizer<notch::bits<4>, notch::per_group<32>>;
