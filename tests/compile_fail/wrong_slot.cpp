@@ -1,4 +1,4 @@
-// expect-error: scale_type
+// expect-error: satisf[a-z]* .*granularity
 /// @file
 /// A granularity where the scale type belongs: the compiler names the slot.
 #include <notch/quant/quantizer.hpp>
