@@ -19,6 +19,15 @@
 #include <notch/core/xtensor.hpp>
 #endif
 
+#include <notch/observe/histogram.hpp>
+#include <notch/observe/histogram_observer.hpp>
+#include <notch/observe/kl_divergence.hpp>
+#include <notch/observe/min_max.hpp>
+#include <notch/observe/moving_average.hpp>
+#include <notch/observe/mse.hpp>
+#include <notch/observe/observer.hpp>
+#include <notch/observe/percentile.hpp>
+
 #include <notch/quant/fit.hpp>
 #include <notch/quant/granularity.hpp>
 #include <notch/quant/params.hpp>

@@ -32,7 +32,7 @@ struct threads_backwards {
 
 template <class Executor> std::vector<int> visits(Executor&& run, std::size_t n_tasks) {
     std::vector<std::atomic<int>> counts(n_tasks);
-    detail::run_tasks(run, n_tasks, [&](std::size_t task) { ++counts[task]; });
+    detail::run_tasks(detail::executor_ref(run), n_tasks, [&](std::size_t task) { ++counts[task]; });
     return {counts.begin(), counts.end()};
 }
 
@@ -65,14 +65,15 @@ TEST_CASE("of several errors the one of the lowest task is reported", "[executor
         if (task >= 3)
             detail::raise<range_error>("task ", task);
     };
-    CHECK_THROWS_WITH(detail::run_tasks(serial{}, 9, fail_from_three), "task 3");
-    CHECK_THROWS_WITH(detail::run_tasks(threads_backwards{}, 9, fail_from_three), "task 3");
+    const serial in_order;
+    const threads_backwards backwards;
+    CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(in_order), 9, fail_from_three), "task 3");
+    CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(backwards), 9, fail_from_three), "task 3");
     std::vector<int> seen(9, 0);
-    CHECK_THROWS_AS(detail::run_tasks(threads_backwards{}, 9,
-                                      [&](std::size_t task) {
-                                          seen[task] = 1;
-                                          fail_from_three(task);
-                                      }),
-                    range_error);
+    const auto note_and_fail = [&](std::size_t task) {
+        seen[task] = 1;
+        fail_from_three(task);
+    };
+    CHECK_THROWS_AS(detail::run_tasks(detail::executor_ref(backwards), 9, note_and_fail), range_error);
     CHECK(seen == std::vector<int>(9, 1));
 }

@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <string>
 #include <vector>
 
 using namespace notch;
@@ -22,6 +23,16 @@ template <class Q> double mean_square(const dense_tensor<float, 2>& x, const qua
 
 template <class Tensor> std::vector<int> list(const Tensor& tensor) {
     return {tensor.codes.elements().begin(), tensor.codes.elements().end()};
+}
+
+// The text of the range_error that a call raises; empty when it raises none.
+template <class Call> std::string message_of(Call&& call) {
+    try {
+        static_cast<void>(call());
+    } catch (const range_error& caught) {
+        return caught.what();
+    }
+    return {};
 }
 
 } // namespace
@@ -102,16 +113,20 @@ TEST_CASE("non-finite elements are named with their index", "[fit][error]") {
             notch::detail::text(extents<4>{position / 108, position / 9 % 12, position / 3 % 3, position % 3});
         fit_options<q> options;
         options.name = "conv2.weight";
-        const auto names_it =
-            containing("conv2.weight") && containing(index) && containing(position % 2 == 0 ? "NaN" : "infinite");
-        CHECK_THROWS_WITH(quantize<q>(x, options), names_it);
-        CHECK_THROWS_WITH(quantize(x, params, "conv2.weight"), names_it);
-        CHECK_THROWS_WITH(fake_quantize(x, params, "conv2.weight"), names_it);
+        const std::string kind = position % 2 == 0 ? "NaN" : "infinite";
+        const auto names_it = [&](const std::string& message) {
+            return message.find("conv2.weight") != std::string::npos && message.find(index) != std::string::npos &&
+                   message.find(kind) != std::string::npos;
+        };
+        CHECK(names_it(message_of([&] { return quantize<q>(x, options); })));
+        CHECK(names_it(message_of([&] { return quantize(x, params, "conv2.weight"); })));
+        CHECK(names_it(message_of([&] { return fake_quantize(x, params, "conv2.weight"); })));
         CHECK_THROWS_AS(quantization_error(x, x), range_error);
-        // Two of them: the first is named, on any path.
-        x.data()[431] = nan;
-        CHECK_THROWS_WITH(quantize(x, params, "conv2.weight"),
-                          names_it || (position == 431 ? containing("NaN") : containing(index)));
+        // Of two the first is named.
+        if (position != 431) {
+            x.data()[431] = nan;
+            CHECK(names_it(message_of([&] { return quantize(x, params, "conv2.weight"); })));
+        }
     }
     // Strided and with a scale per element of a row.
     auto x = exact::random_tensor<2>({9, 30}, 5);
@@ -129,7 +144,7 @@ TEST_CASE("degenerate tensors have one answer", "[fit]") {
         check(with(quantizer<bits<4>, per_tensor, power_of_two<>>{}, x));
         check(with(quantizer<bits<4>, per_tensor, fixed_point<>>{}, x));
         check(with(quantizer<bits<8, unsigned_codes>, per_tensor, real_scale, nearest_even, affine>{}, x));
-        check(with(quantizer<bits<2>, per_tensor, power_of_two<snap_nearest>, nearest_even, affine>{}, x));
+        check(with(quantizer<bits<2>, per_tensor, power_of_two<snap_up>, nearest_even, affine>{}, x));
     };
     // All zeros: scale 1, every real comes back as 0.
     everywhere({0, 0, -0.0F, 0}, [](const auto& tensor) {
@@ -153,11 +168,16 @@ TEST_CASE("degenerate tensors have one answer", "[fit]") {
             for (const float value : back.elements())
                 CHECK(std::fabs(static_cast<double>(value) - static_cast<double>(constant)) <= step / 2 * (1 + 1e-6));
         });
-    // The largest floats.
+    // The largest floats saturate at the largest scale, 2^119, and come back finite.
     constexpr float largest = std::numeric_limits<float>::max();
-    const auto huge = with(quantizer<bits<8>>{}, {largest, -largest});
-    CHECK(list(huge) == std::vector<int>{127, -127});
-    CHECK(static_cast<double>(dequantize(huge)(0)) == Approx(static_cast<double>(largest)).epsilon(1e-6));
+    everywhere({largest, -largest, 0.0F}, [&](const auto& tensor) {
+        CHECK(tensor.params.scale(0) == 0x1p119);
+        const auto back = dequantize(tensor);
+        CHECK(back(0) == static_cast<float>(0x1p119 * (tensor.codes(0) - tensor.params.zero_point(0))));
+        CHECK(back(1) == static_cast<float>(0x1p119 * (tensor.codes(1) - tensor.params.zero_point(0))));
+        CHECK(back(0) < largest);
+        CHECK(back(2) == 0.0F);
+    });
     // No elements at all: no blocks, no codes, no error.
     const auto none = quantize<quantizer<bits<8>>>(std::vector<float>{});
     CHECK(none.codes.size() == 0);

@@ -43,10 +43,40 @@ struct serial {
 
 namespace detail {
 
+/// A task body by reference, so that code behind it is compiled once whatever the body is.
+class task_ref {
+public:
+    template <class Body>
+    explicit task_ref(Body& body) noexcept
+        : body_(const_cast<void*>(static_cast<const void*>(&body))),
+          call_([](void* erased, std::size_t task) { (*static_cast<Body*>(erased))(task); }) {}
+    void operator()(std::size_t task) const { call_(body_, task); }
+
+private:
+    void* body_;
+    void (*call_)(void*, std::size_t);
+};
+
+/// An executor by reference, so that what runs on it is compiled once for all executors.
+class executor_ref {
+public:
+    template <executor Executor>
+    explicit executor_ref(Executor& run) noexcept
+        : run_(const_cast<void*>(static_cast<const void*>(&run))),
+          call_([](void* erased, std::size_t n_tasks, task_ref body) {
+              (*static_cast<Executor*>(erased))(n_tasks, body);
+          }) {}
+    void operator()(std::size_t n_tasks, task_ref body) const { call_(run_, n_tasks, body); }
+
+private:
+    void* run_;
+    void (*call_)(void*, std::size_t, task_ref);
+};
+
 /// Runs the tasks and lets an exception of a task reach the caller whatever the executor does with
 /// exceptions: of several, the one of the lowest task index wins, so that the report is the same
 /// for any number of threads. All tasks run to their end or to their own exception.
-template <executor Executor, class Body> void run_tasks(Executor&& run, std::size_t n_tasks, Body&& body) {
+inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
     if (n_tasks == 1) {
         body(std::size_t{0});
         return;
@@ -55,7 +85,7 @@ template <executor Executor, class Body> void run_tasks(Executor&& run, std::siz
     std::mutex guard;
     std::exception_ptr first;
     std::size_t first_task = std::numeric_limits<std::size_t>::max();
-    run(n_tasks, [&](std::size_t task) {
+    auto guarded = [&](std::size_t task) {
         try {
             body(task);
         } catch (...) {
@@ -65,12 +95,18 @@ template <executor Executor, class Body> void run_tasks(Executor&& run, std::siz
                 first = std::current_exception();
             }
         }
-    });
+    };
+    run(n_tasks, task_ref(guarded));
     if (first)
         std::rethrow_exception(first);
 #else
     run(n_tasks, body);
 #endif
+}
+
+/// run_erased for any body.
+template <class Body> void run_tasks(executor_ref run, std::size_t n_tasks, Body&& body) {
+    run_erased(run, n_tasks, task_ref(body));
 }
 
 } // namespace detail

@@ -59,6 +59,15 @@ template <std::integral To, std::integral From>
     return (bits & 0x000f'ffff'ffff'ffffULL) == 0 && exponent > 0 && exponent < 0x7ff;
 }
 
+/// The value of a finite float as a double, also of a denormal one where flush-to-zero is on.
+[[nodiscard]] constexpr double exact_double(float x) noexcept {
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    const auto field = static_cast<int>((bits >> 23) & 0xff);
+    const std::uint32_t mantissa = (bits & 0x7f'ffffU) | (field != 0 ? 0x80'0000U : 0U);
+    const double magnitude = static_cast<double>(mantissa) * exp2_exact((field != 0 ? field : 1) - 150);
+    return (bits >> 31) != 0 ? -magnitude : magnitude;
+}
+
 /// True where x is NaN or infinite, told from its bits: -ffast-math cannot remove the test.
 [[nodiscard]] constexpr bool is_non_finite(float x) noexcept {
     return (std::bit_cast<std::uint32_t>(x) & 0x7f80'0000U) == 0x7f80'0000U;

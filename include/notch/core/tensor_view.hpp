@@ -56,10 +56,10 @@ template <std::size_t Rank> [[nodiscard]] constexpr std::size_t element_count(co
 template <std::size_t Rank>
 [[nodiscard]] constexpr strides<Rank> row_major_strides(const extents<Rank>& shape) noexcept {
     strides<Rank> result{};
-    std::ptrdiff_t step = 1;
+    std::size_t step = 1; // unsigned: extents without elements may have any product
     for (std::size_t axis = Rank; axis-- > 0;) {
-        result[axis] = step;
-        step *= static_cast<std::ptrdiff_t>(shape[axis]);
+        result[axis] = static_cast<std::ptrdiff_t>(step);
+        step *= shape[axis];
     }
     return result;
 }

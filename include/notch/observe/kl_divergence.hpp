@@ -162,8 +162,8 @@ public:
             return {0.0F, 0.0F};
         const std::size_t count = levels<Q>(seen.origin() != histogram::bin_count / 2);
         const std::size_t kept = detail::divergence_scan(magnitudes, count).best(metric_);
-        const double threshold = kept == magnitudes.size() ? detail::exact_double(seen.max_magnitude())
-                                                           : static_cast<double>(kept) * seen.width();
+        const double threshold =
+            kept == magnitudes.size() ? exact_double(seen.max_magnitude()) : static_cast<double>(kept) * seen.width();
         return detail::clipped_range(seen.min(), seen.max(), threshold);
     }
 

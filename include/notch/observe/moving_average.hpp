@@ -59,8 +59,8 @@ public:
             return;
         const std::string_view whose = name.empty() ? std::string_view(name_) : name;
         const detail::key_range keys = detail::scan(view, whose);
-        const ends batch{detail::exact_double(detail::float_of_key(keys.lowest)),
-                         detail::exact_double(detail::float_of_key(keys.highest))};
+        const ends batch{exact_double(detail::float_of_key(keys.lowest)),
+                         exact_double(detail::float_of_key(keys.highest))};
         count_ = detail::checked_count(count_, view.size(), whose);
         if (batches_ == 0)
             first_ = average_ = batch;

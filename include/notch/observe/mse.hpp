@@ -119,7 +119,7 @@ public:
         const value_range whole{detail::ordered_key(seen.min()) < 0 ? seen.min() : 0.0F,
                                 detail::ordered_key(seen.max()) > 0 ? seen.max() : 0.0F};
         const std::vector<detail::weighted_value> values = detail::bin_centres(seen);
-        const double unit = detail::exact_double(seen.max_magnitude());
+        const double unit = exact_double(seen.max_magnitude());
         value_range best = whole;
         double best_score = -1;
         double last_scale = 0;
@@ -127,8 +127,8 @@ public:
         for (int i = 0; i < candidates && !values.empty(); ++i) {
             const double factor = static_cast<double>(100 - i) / 100;
             const value_range candidate{
-                detail::nearest_float_within(factor * detail::exact_double(whole.min), whole.min, 0.0F),
-                detail::nearest_float_within(factor * detail::exact_double(whole.max), 0.0F, whole.max)};
+                detail::nearest_float_within(factor * exact_double(whole.min), whole.min, 0.0F),
+                detail::nearest_float_within(factor * exact_double(whole.max), 0.0F, whole.max)};
             const auto params = params_from_range<Q>(candidate, seen.name());
             const double scale = params.scale(0);
             if (i != 0 && scale == last_scale && params.zero_point(0) == last_zero_point)

@@ -56,15 +56,6 @@ inline constexpr std::int32_t lowest_finite_key = -0x7f80'0000;
 /// Key of the largest finite float.
 inline constexpr std::int32_t highest_finite_key = 0x7f7f'ffff;
 
-/// The value of a finite float as a double, also of a denormal one where flush-to-zero is on.
-[[nodiscard]] constexpr double exact_double(float x) noexcept {
-    const auto bits = std::bit_cast<std::uint32_t>(x);
-    const auto field = static_cast<int>((bits >> 23) & 0xff);
-    const std::uint32_t mantissa = (bits & 0x7f'ffffU) | (field != 0 ? 0x80'0000U : 0U);
-    const double magnitude = static_cast<double>(mantissa) * exp2_exact((field != 0 ? field : 1) - 150);
-    return (bits >> 31) != 0 ? -magnitude : magnitude;
-}
-
 /// The float nearest to a double, but never outside [lowest, highest], also where flush-to-zero is on.
 /// Precondition: lowest <= highest, both finite.
 [[nodiscard]] inline float nearest_float_within(double x, float lowest, float highest) noexcept {

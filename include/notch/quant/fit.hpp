@@ -16,19 +16,16 @@
 #pragma once
 
 #include <notch/core/executor.hpp>
+#include <notch/quant/block_fit.hpp>
+#include <notch/quant/block_map.hpp>
 #include <notch/quant/quantize.hpp>
 #include <notch/quant/quantized_tensor.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace notch {
@@ -39,6 +36,9 @@ struct scale_search {
     double highest = 1.0;  ///< last factor, >= lowest; it is tried too
     std::size_t steps = 0; ///< number of factors; 0: only the wanted scale, as snapped
 };
+
+/// The most steps of a scale_search.
+inline constexpr std::size_t max_search_steps = 65536;
 
 /// What fit_params may be told.
 template <quantizer_type Q> struct fit_options {
@@ -59,87 +59,6 @@ template <quantizer_type Q> struct scale_candidate {
     std::int32_t zero_point = 0;
 };
 
-/// Gathers the ranges of the blocks that one task meets and hands them over when it moves on.
-template <std::size_t Rank> class range_collector {
-public:
-    range_collector(const row_plan<Rank>& plan, std::vector<value_range>& ranges, std::mutex& guard)
-        : plan_(plan), ranges_(ranges), guard_(guard), local_(plan.segments, nothing) {}
-    range_collector(const range_collector&) = delete;
-    range_collector& operator=(const range_collector&) = delete;
-    ~range_collector() { flush(); }
-
-    /// Widens the range of a block that belongs to the outer block of the row.
-    void widen(std::size_t block, value_range seen) {
-        const std::size_t outer = block / plan_.segments;
-        if (outer != outer_)
-            flush();
-        outer_ = outer;
-        value_range& range = local_[block % plan_.segments];
-        range = {std::min(range.min, seen.min), std::max(range.max, seen.max)};
-    }
-
-    /// The range of no value at all.
-    static constexpr value_range nothing{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()};
-
-private:
-    void flush() {
-        const std::lock_guard lock(guard_);
-        for (std::size_t i = 0; i < local_.size(); ++i) {
-            value_range& range = ranges_[outer_ * plan_.segments + i];
-            range = {std::min(range.min, local_[i].min), std::max(range.max, local_[i].max)};
-            local_[i] = nothing;
-        }
-    }
-
-    const row_plan<Rank>& plan_;
-    std::vector<value_range>& ranges_;
-    std::mutex& guard_;
-    std::size_t outer_ = 0;
-    std::vector<value_range> local_;
-};
-
-/// The range of the values of every block; raises range_error for the first NaN or infinity.
-template <class Arch, std::size_t Rank, executor Executor>
-[[nodiscard]] std::vector<value_range> block_ranges(const row_access<const float, Rank>& access,
-                                                    const row_plan<Rank>& plan, std::string_view name, Executor&& run) {
-    std::vector<value_range> ranges(plan.grid.count, range_collector<Rank>::nothing);
-    std::mutex guard;
-    plan.for_each_piece(run, [&] {
-        return [&, collector = range_collector<Rank>(plan, ranges, guard)](std::size_t row, std::size_t begin,
-                                                                           std::size_t end) mutable {
-            for_each_contiguous(
-                access, row, begin, end, [&](const float* x, std::size_t r, std::size_t from, std::size_t to) {
-                    plan.for_each_segment(r, from, to, [&](std::size_t block, std::size_t j, std::size_t stop) {
-                        value_range seen = range_collector<Rank>::nothing;
-                        if (!simd::min_max_run<Arch>(x + (j - from), stop - j, seen.min, seen.max))
-                            raise_non_finite(access, plan, r, j, stop, name);
-                        collector.widen(block, seen);
-                    });
-                });
-        };
-    });
-    return ranges;
-}
-
-/// Sum of squares of x - scale * (code - zero) over a run, in a fixed order.
-template <quantizer_type Q, class Arch>
-[[nodiscard]] double square_error(const float* x, std::size_t count, double scale, std::int32_t zero_point,
-                                  std::uint64_t seed, std::size_t first) noexcept {
-    const simd::quantize_step step = simd::quantize_step::of(scale, zero_point, Q::codes);
-    std::array<typename Q::code_type, gather_length> codes;
-    std::array<double, 8> sums{};
-    for (std::size_t from = 0; from < count; from += gather_length) {
-        const std::size_t length = std::min(gather_length, count - from);
-        static_cast<void>(quantize_one_step<Q, Arch>(x + from, length, step, seed, first + from, codes.data()));
-        for (std::size_t i = 0; i < length; ++i) {
-            const double back = scale * static_cast<double>(static_cast<std::int32_t>(codes[i]) - zero_point);
-            const double difference = static_cast<double>(x[from + i]) - back;
-            sums[i % 8] += difference * difference;
-        }
-    }
-    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-}
-
 /// A scale and the zero point that follows from it.
 template <quantizer_type Q>
 [[nodiscard]] scale_candidate<Q> candidate_of(typename Q::scale_value scale, value_range range) {
@@ -147,54 +66,66 @@ template <quantizer_type Q>
                        Q::zero_point_policy::zero_point(range, Q::scale_policy::to_real(scale), Q::codes))};
 }
 
-/// Everything that is to be tried on a block, largest scale first; one entry where there is no choice.
-template <quantizer_type Q>
-[[nodiscard]] std::vector<scale_candidate<Q>> candidates_of(value_range range, const fit_options<Q>& options,
-                                                            const scale_candidate<Q>* inherited) {
+/// What is to be tried on a block, largest scale first; one object per task, whose memory is reused.
+template <quantizer_type Q> class candidate_list {
     using scale_policy = typename Q::scale_policy;
-    const double wanted = Q::zero_point_policy::wanted_scale(range, Q::codes, options.half_step_beyond);
-    std::vector<scale_candidate<Q>> list;
-    if constexpr (searching_scale_type<scale_policy>)
-        for (const auto& scale : scale_policy::candidates(wanted))
-            list.push_back(candidate_of<Q>(scale, range));
-    else
-        list.push_back(candidate_of<Q>(scale_policy::snap(wanted), range));
-    for (std::size_t i = 0; i < options.search.steps && wanted > 0.0; ++i) {
-        const double position =
-            options.search.steps == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(options.search.steps - 1);
-        const double factor = options.search.lowest + position * (options.search.highest - options.search.lowest);
-        list.push_back(candidate_of<Q>(scale_policy::snap(wanted * factor), range));
-    }
-    if (inherited)
-        list.push_back(*inherited);
-    std::stable_sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
-        return scale_policy::to_real(a.scale) > scale_policy::to_real(b.scale);
-    });
-    const auto same = [](const auto& a, const auto& b) { return a.scale == b.scale && a.zero_point == b.zero_point; };
-    list.erase(std::unique(list.begin(), list.end(), same), list.end());
-    return list;
-}
 
-/// The candidate of least square error over a block; the first of several.
-template <quantizer_type Q, class Arch, std::size_t Rank>
-[[nodiscard]] scale_candidate<Q> best_candidate(const std::vector<scale_candidate<Q>>& list,
-                                                const row_access<const float, Rank>& access, const row_plan<Rank>& plan,
-                                                std::size_t block, std::uint64_t seed) {
-    if (list.size() == 1)
-        return list.front();
-    std::vector<double> errors(list.size(), 0.0);
-    plan.for_each_row_of_block(block, [&](std::size_t row, std::size_t begin, std::size_t end) {
-        for_each_contiguous(
-            access, row, begin, end, [&](const float* x, std::size_t r, std::size_t from, std::size_t to) {
-                for (std::size_t j = from; j < to; j += gather_length)
-                    for (std::size_t i = 0; i < list.size(); ++i)
-                        errors[i] += square_error<Q, Arch>(x + (j - from), std::min(gather_length, to - j),
-                                                           Q::scale_policy::to_real(list[i].scale), list[i].zero_point,
-                                                           seed, r * plan.length + j);
-            });
-    });
-    return list[static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin())];
-}
+public:
+    /// Lists the candidates of a block with this range; `inherited` may be null.
+    void collect(value_range range, const fit_options<Q>& options, const scale_candidate<Q>* inherited) {
+        const double wanted = Q::zero_point_policy::wanted_scale(range, Q::codes, options.half_step_beyond);
+        list_.clear();
+        if constexpr (searching_scale_type<scale_policy>)
+            for (const auto& scale : scale_policy::candidates(wanted))
+                insert(candidate_of<Q>(scale, range));
+        else
+            insert(candidate_of<Q>(scale_policy::snap(wanted), range));
+        const scale_search& search = options.search;
+        for (std::size_t i = 0; i < search.steps && wanted > 0.0; ++i) {
+            const double position =
+                search.steps == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(search.steps - 1);
+            const double factor = search.lowest + position * (search.highest - search.lowest);
+            insert(candidate_of<Q>(scale_policy::snap(wanted * factor), range));
+        }
+        if (inherited)
+            insert(*inherited);
+    }
+
+    /// The candidate of least square error over a block; of equals the largest scale.
+    template <class Arch, std::size_t Rank>
+    [[nodiscard]] scale_candidate<Q> best(const row_access<const float, Rank>& access, const row_plan<Rank>& plan,
+                                          std::size_t block, std::uint64_t seed) {
+        if (list_.size() == 1)
+            return list_.front();
+        maps_.clear();
+        for (const scale_candidate<Q>& candidate : list_)
+            maps_.push_back({scale_policy::to_real(candidate.scale), candidate.zero_point});
+        errors_.assign(list_.size(), 0.0);
+        add_square_errors<Arch, typename Q::rounding_rule, typename Q::code_type>(access, plan, block, maps_, Q::codes,
+                                                                                  seed, errors_);
+        return list_[static_cast<std::size_t>(std::min_element(errors_.begin(), errors_.end()) - errors_.begin())];
+    }
+
+private:
+    /// Keeps the list in descending order of scale and without repetitions.
+    void insert(const scale_candidate<Q>& candidate) {
+        const double scale = scale_policy::to_real(candidate.scale);
+        auto place = list_.end();
+        for (; place != list_.begin(); --place) {
+            const scale_candidate<Q>& before = *(place - 1);
+            const double other = scale_policy::to_real(before.scale);
+            if (other == scale && before.zero_point == candidate.zero_point)
+                return;
+            if (other >= scale)
+                break;
+        }
+        list_.insert(place, candidate);
+    }
+
+    std::vector<scale_candidate<Q>> list_;
+    std::vector<block_map> maps_;
+    std::vector<double> errors_;
+};
 
 /// Raises an error for options that make no sense.
 template <quantizer_type Q> void check_options(const fit_options<Q>& options) {
@@ -203,12 +134,15 @@ template <quantizer_type Q> void check_options(const fit_options<Q>& options) {
         search.highest < search.lowest)
         raise<range_error>(quoted(options.name), ": scale search from ", search.lowest, " to ", search.highest,
                            "; factors are finite, above 0 and ascend");
+    if (search.steps > max_search_steps)
+        raise<range_error>(quoted(options.name), ": scale search in ", search.steps, " steps; at most ",
+                           max_search_steps);
 }
 
-/// Fits every block; `inherit(block)` gives the candidate of an enclosing block, or null.
-template <quantizer_type Q, class Arch, std::size_t Rank, executor Executor, class Inherit>
+/// Fits every block; `inherited` has the candidate of an enclosing block for each, or is empty.
+template <quantizer_type Q, class Arch, std::size_t Rank>
 [[nodiscard]] quant_params<Q> fit_blocks(const strided_view<const float, Rank>& x, const fit_options<Q>& options,
-                                         Executor&& run, Inherit&& inherit) {
+                                         executor_ref run, const std::vector<scale_candidate<Q>>& inherited) {
     check_options(options);
     quant_params<Q> params;
     params.policy = options.policy;
@@ -221,21 +155,21 @@ template <quantizer_type Q, class Arch, std::size_t Rank, executor Executor, cla
     params.zero_points.assign(Q::has_zero_point ? grid.count : 0, Q::codes.lowest);
     static_cast<void>(checked_grid(params, x.shape(), options.name));
 
-    const row_plan<Rank> plan = make_row_plan(grid, order_of(params), x);
+    const row_plan<Rank> plan = make_row_plan(grid, maps_of(params).order, x);
     const row_access<const float, Rank> access(x, plan);
     const std::vector<value_range> ranges = block_ranges<Arch>(access, plan, options.name, run);
+    constexpr std::size_t elements_per_task = std::size_t{1} << 16;
     const std::size_t blocks_per_task =
-        std::max<std::size_t>(1, gather_length * grid.count / std::max<std::size_t>(1, x.size()));
+        std::max<std::size_t>(1, elements_per_task * grid.count / std::max<std::size_t>(1, x.size()));
     run_tasks(run, ceil_div(grid.count, blocks_per_task), [&](std::size_t task) {
-        for (std::size_t block = task * blocks_per_task; block < std::min(grid.count, (task + 1) * blocks_per_task);
-             ++block) {
+        candidate_list<Q> candidates;
+        const std::size_t stop = std::min(grid.count, (task + 1) * blocks_per_task);
+        for (std::size_t block = task * blocks_per_task; block < stop; ++block) {
             if (!Q::has_zero_point && Q::codes.lowest >= 0 && ranges[block].min < 0)
                 raise<range_error>(quoted(options.name), ": block ", block, " holds ", ranges[block].min,
                                    ", which unsigned symmetric codes cannot; use affine, or signed codes");
-            const auto inherited = inherit(block);
-            const auto best =
-                best_candidate<Q, Arch>(candidates_of<Q>(ranges[block], options, inherited ? &*inherited : nullptr),
-                                        access, plan, block, params.seed);
+            candidates.collect(ranges[block], options, inherited.empty() ? nullptr : &inherited[block]);
+            const scale_candidate<Q> best = candidates.template best<Arch>(access, plan, block, params.seed);
             params.scales[block] = best.scale;
             if constexpr (Q::has_zero_point)
                 params.zero_points[block] = best.zero_point;
@@ -270,8 +204,7 @@ template <std::size_t Rank>
 template <quantizer_type Q, class Arch = simd::default_arch, viewable_as<float> X, executor Executor = serial>
 [[nodiscard]] quant_params<Q> fit_params(const X& x, const fit_options<Q>& options = {}, Executor&& run = {}) {
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
-    return detail::fit_blocks<Q, Arch>(view, options, run,
-                                       [](std::size_t) { return std::optional<detail::scale_candidate<Q>>(); });
+    return detail::fit_blocks<Q, Arch>(view, options, detail::executor_ref(run), {});
 }
 
 /// Parameters for a tensor at a finer granularity than `coarser`, whose scale (and zero point) is a
@@ -289,10 +222,12 @@ refine_params(const X& x,
     const auto fine_grid = make_grid(options.policy.granularity, view.shape());
     options.output_order = coarser.output_order;
     options.input_order = coarser.input_order;
-    return detail::fit_blocks<Q, Arch>(view, options, run, [&](std::size_t block) {
+    std::vector<detail::scale_candidate<Q>> inherited(fine_grid.count);
+    for (std::size_t block = 0; block < fine_grid.count; ++block) {
         const std::size_t parent = detail::enclosing_block(coarse_grid, fine_grid, block, options.name);
-        return std::optional<detail::scale_candidate<Q>>({coarser.scales[parent], coarser.zero_point(parent)});
-    });
+        inherited[block] = {coarser.scales[parent], coarser.zero_point(parent)};
+    }
+    return detail::fit_blocks<Q, Arch>(view, options, detail::executor_ref(run), inherited);
 }
 
 /// Fits parameters and quantizes in one call: weights to codes and scales.

@@ -48,7 +48,8 @@ template <viewable_as<float> Reference, viewable_as<float> Approximation>
     double noise = 0;
     double product = 0;
     error_measures measures;
-    plan.for_each_piece(serial{}, [&] {
+    const serial run;
+    plan.for_each_piece(detail::executor_ref(run), [&] {
         return [&](std::size_t row, std::size_t begin, std::size_t end) {
             const float* const x_row = x_access.row(row);
             const float* const y_row = y_access.row(row);

@@ -16,96 +16,38 @@
 
 #include <notch/core/dense_tensor.hpp>
 #include <notch/core/executor.hpp>
-#include <notch/core/random.hpp>
+#include <notch/quant/block_map.hpp>
 #include <notch/quant/params.hpp>
 #include <notch/quant/quantized_tensor.hpp>
 #include <notch/quant/row_plan.hpp>
 #include <notch/simd/elementwise.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace notch {
 
 namespace detail {
 
-/// The channel order that parameters carry.
-template <quantizer_type Q> [[nodiscard]] channel_order order_of(const quant_params<Q>& params) noexcept {
-    return {params.output_order, params.input_order};
+/// Results of this many bytes and more are written past the caches: they would not stay there anyway.
+inline constexpr std::size_t past_caches_from = std::size_t{4} << 20;
+
+/// How to write `bytes` of results in runs of `run` elements; short runs do not repay the detour.
+[[nodiscard]] constexpr simd::write_path path_for(std::size_t bytes, std::size_t run) noexcept {
+    return bytes >= past_caches_from && run >= 1024 ? simd::write_path::past_caches : simd::write_path::through_caches;
 }
 
-/// The kernel's numbers for one block.
-template <quantizer_type Q>
-[[nodiscard]] simd::quantize_step step_of(const quant_params<Q>& params, std::size_t block) noexcept {
-    return simd::quantize_step::of(params.scale(block), params.zero_point(block), Q::codes);
-}
-
-/// Codes of a run with one step, by the kernel that the rounding rule asks for. `first` is the position of the run.
-template <quantizer_type Q, class Arch>
-[[nodiscard]] bool quantize_one_step(const float* x, std::size_t count, const simd::quantize_step& step,
-                                     std::uint64_t seed, std::size_t first, typename Q::code_type* dst) noexcept {
-    using rule = typename Q::rounding_rule;
-    if constexpr (random_rounding<rule>)
-        return simd::quantize_run_random<Arch, rule>(x, count, step, seed, first, dst);
-    else
-        return simd::quantize_run<Arch, rule>(x, count, step, dst);
-}
-
-/// Segments shorter than this are quantized through a table of steps, one per element of a row.
-inline constexpr std::size_t short_segment = 8;
-
-/// Quantizes rows of one tensor; one object per task, since it owns a table of steps.
-template <quantizer_type Q, class Arch, std::size_t Rank> class row_quantizer {
-    using code = typename Q::code_type;
-
-public:
-    row_quantizer(const quant_params<Q>& params, const row_plan<Rank>& plan) : params_(params), plan_(plan) {}
-
-    /// Codes of elements [begin, end) of a row, which lie side by side at `x`. False where one is not finite.
-    [[nodiscard]] bool operator()(const float* x, std::size_t row, std::size_t begin, std::size_t end, code* dst) {
-        if constexpr (!random_rounding<typename Q::rounding_rule>)
-            if (plan_.segment < short_segment && plan_.segments > 1)
-                return simd::quantize_run_varying<Arch, typename Q::rounding_rule>(x, end - begin, steps(row) + begin,
-                                                                                   dst);
-        bool finite = true;
-        plan_.for_each_segment(row, begin, end, [&](std::size_t block, std::size_t from, std::size_t to) {
-            finite = quantize_one_step<Q, Arch>(x + (from - begin), to - from, step_of(params_, block), params_.seed,
-                                                row * plan_.length + from, dst + (from - begin)) &&
-                     finite;
-        });
-        return finite;
-    }
-
-private:
-    const simd::quantize_step* steps(std::size_t row) {
-        const std::size_t outer = plan_.outer_block(row);
-        if (steps_.empty() || outer != outer_) {
-            outer_ = outer;
-            steps_.resize(plan_.length);
-            plan_.for_each_segment(row, 0, plan_.length, [&](std::size_t block, std::size_t from, std::size_t to) {
-                std::fill(steps_.begin() + static_cast<std::ptrdiff_t>(from),
-                          steps_.begin() + static_cast<std::ptrdiff_t>(to), step_of(params_, block));
-            });
-        }
-        return steps_.data();
-    }
-
-    const quant_params<Q>& params_;
-    const row_plan<Rank>& plan_;
-    std::size_t outer_ = 0;
-    std::vector<simd::quantize_step> steps_;
-};
-
-/// Calls body(x, row, from, to) with contiguous floats for pieces of a row, copying them where they are scattered.
+/// Calls body(x, from, to) with contiguous floats for pieces of a row, copying them where they are scattered.
 template <std::size_t Rank, class Body>
 void for_each_contiguous(const row_access<const float, Rank>& access, std::size_t row, std::size_t begin,
                          std::size_t end, Body&& body) {
     const float* const first = access.row(row);
     if (access.is_unit()) {
-        body(first + begin, row, begin, end);
+        body(first + begin, begin, end);
         return;
     }
     std::array<float, gather_length> gathered;
@@ -113,23 +55,24 @@ void for_each_contiguous(const row_access<const float, Rank>& access, std::size_
         const std::size_t to = std::min(end, from + gather_length);
         for (std::size_t j = from; j < to; ++j)
             gathered[j - from] = *access.element(first, j);
-        body(static_cast<const float*>(gathered.data()), row, from, to);
+        body(static_cast<const float*>(gathered.data()), from, to);
     }
 }
 
-template <quantizer_type Q, class Arch, std::size_t Rank, executor Executor>
-void quantize_codes(const strided_view<const float, Rank>& x, const quant_params<Q>& params, std::string_view name,
-                    Executor&& run, typename Q::code_type* dst) {
-    const row_plan<Rank> plan = make_row_plan(checked_grid(params, x.shape(), name), order_of(params), x);
+/// Codes of a tensor, by a walk that depends on the rounding rule and the code type alone.
+template <class Arch, rounding Rule, class Code, std::size_t Rank>
+void quantize_codes(const strided_view<const float, Rank>& x, const block_grid<Rank>& grid, const block_maps& maps,
+                    std::string_view name, executor_ref run, Code* dst) {
+    const row_plan<Rank> plan = make_row_plan(grid, maps.order, x);
     const row_access<const float, Rank> access(x, plan);
+    const simd::write_path path = path_for(x.size(), plan.segment);
     plan.for_each_piece(run, [&] {
-        return [&, quantize_row = row_quantizer<Q, Arch, Rank>(params, plan)](std::size_t row, std::size_t begin,
-                                                                              std::size_t end) mutable {
-            for_each_contiguous(access, row, begin, end,
-                                [&](const float* values, std::size_t r, std::size_t from, std::size_t to) {
-                                    if (!quantize_row(values, r, from, to, dst + r * plan.length + from))
-                                        raise_non_finite(access, plan, r, from, to, name);
-                                });
+        return [&, quantize_row = row_quantizer<Arch, Rule, Code, Rank>(maps, plan, path)](
+                   std::size_t row, std::size_t begin, std::size_t end) mutable {
+            for_each_contiguous(access, row, begin, end, [&](const float* values, std::size_t from, std::size_t to) {
+                if (!quantize_row(values, row, from, to, dst + row * plan.length + from))
+                    raise_non_finite(access, plan, row, from, to, name);
+            });
         };
     });
 }
@@ -143,19 +86,65 @@ void check_same_shape(const extents<Rank>& expected, const extents<Rank>& given,
 }
 
 /// Writes reals of codes [from, to) of a row: in place where dst is contiguous, scattered otherwise.
-template <quantizer_type Q, class Arch, std::size_t Rank>
-void dequantize_row(const typename Q::code_type* codes, const quant_params<Q>& params, const row_plan<Rank>& plan,
-                    const row_access<float, Rank>& access, std::size_t row, std::size_t from, std::size_t to) {
+template <class Arch, class Code, std::size_t Rank>
+void dequantize_row(const Code* codes, piece_maps<Rank>& maps, const row_plan<Rank>& plan,
+                    const row_access<float, Rank>& access, std::size_t row, std::size_t from, std::size_t to,
+                    simd::write_path path) {
+    maps.read(row, from, to);
     float* const first = access.row(row);
-    plan.for_each_segment(row, from, to, [&](std::size_t block, std::size_t begin, std::size_t end) {
-        const double scale = params.scale(block);
-        const std::int32_t zero = params.zero_point(block);
+    std::array<float, gather_length> scattered;
+    while (from < to) {
+        const block_map& map = maps.current()[from / plan.segment - maps.first_segment()];
+        std::size_t stop = std::min(to, (from / plan.segment + 1) * plan.segment);
         if (access.is_unit()) {
-            simd::dequantize_run<Arch>(codes + (begin - from), end - begin, scale, zero, first + begin);
-            return;
+            simd::dequantize_run<Arch>(codes, stop - from, map.scale, map.zero_point, first + from, path);
+        } else {
+            stop = std::min(stop, from + gather_length);
+            simd::dequantize_run<Arch>(codes, stop - from, map.scale, map.zero_point, scattered.data());
+            for (std::size_t j = from; j < stop; ++j)
+                *access.element(first, j) = scattered[j - from];
         }
-        for (std::size_t j = begin; j < end; ++j)
-            simd::dequantize_run<Arch>(codes + (j - from), 1, scale, zero, access.element(first, j));
+        codes += stop - from;
+        from = stop;
+    }
+}
+
+/// Reals of a tensor's codes, by a walk that depends on the code type alone.
+template <class Arch, class Code, std::size_t Rank>
+void dequantize_codes(const Code* codes, const block_grid<Rank>& grid, const block_maps& maps, executor_ref run,
+                      const strided_view<float, Rank>& dst) {
+    const row_plan<Rank> plan = make_row_plan(grid, maps.order, dst);
+    const row_access<float, Rank> access(dst, plan);
+    const simd::write_path path = path_for(dst.size() * sizeof(float), plan.segment);
+    plan.for_each_piece(run, [&] {
+        return
+            [&, row_map = piece_maps<Rank>(maps, plan)](std::size_t row, std::size_t begin, std::size_t end) mutable {
+                dequantize_row<Arch>(codes + row * plan.length + begin, row_map, plan, access, row, begin, end, path);
+            };
+    });
+}
+
+/// Quantizes and dequantizes a tensor in pieces that stay in the first cache.
+template <class Arch, rounding Rule, class Code, std::size_t Rank>
+void fake_quantize_codes(const strided_view<const float, Rank>& x, const block_grid<Rank>& grid, const block_maps& maps,
+                         std::string_view name, executor_ref run, const strided_view<float, Rank>& dst) {
+    const row_plan<Rank> plan = make_row_plan(grid, maps.order, x, dst);
+    const row_access<const float, Rank> source(x, plan);
+    const row_access<float, Rank> target(dst, plan);
+    constexpr auto path = simd::write_path::through_caches;
+    plan.for_each_piece(run, [&] {
+        return [&, quantize_row = row_quantizer<Arch, Rule, Code, Rank>(maps, plan, path),
+                row_map = piece_maps<Rank>(maps, plan)](std::size_t row, std::size_t begin, std::size_t end) mutable {
+            std::array<Code, gather_length> codes;
+            for (std::size_t from = begin; from < end; from += gather_length) {
+                const std::size_t to = std::min(end, from + gather_length);
+                for_each_contiguous(source, row, from, to, [&](const float* values, std::size_t j, std::size_t stop) {
+                    if (!quantize_row(values, row, j, stop, codes.data()))
+                        raise_non_finite(source, plan, row, j, stop, name);
+                    dequantize_row<Arch>(codes.data(), row_map, plan, target, row, j, stop, path);
+                });
+            }
+        };
     });
 }
 
@@ -175,7 +164,9 @@ void quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std::stri
     if (!codes.is_contiguous())
         detail::raise<shape_error>(detail::quoted(name), ": codes are written row-major without gaps; dst has strides ",
                                    codes.steps(), " for extents ", codes.shape());
-    detail::quantize_codes<Q, Arch>(view, params, name, run, codes.data());
+    detail::quantize_codes<Arch, typename Q::rounding_rule>(view, detail::checked_grid(params, view.shape(), name),
+                                                            detail::maps_of(params), name, detail::executor_ref(run),
+                                                            codes.data());
 }
 
 /// Codes of a tensor under known parameters. Raises as quantize_to does, and returns nothing then.
@@ -185,7 +176,9 @@ template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> 
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
     quantized_tensor<Q, view_of<const X>::rank> result{
         dense_tensor<typename Q::code_type, view_of<const X>::rank>(view.shape()), params, std::string(name)};
-    detail::quantize_codes<Q, Arch>(view, params, name, run, result.codes.data());
+    detail::quantize_codes<Arch, typename Q::rounding_rule>(view, detail::checked_grid(params, view.shape(), name),
+                                                            detail::maps_of(params), name, detail::executor_ref(run),
+                                                            result.codes.data());
     return result;
 }
 
@@ -196,14 +189,8 @@ template <class Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, w
 void dequantize_to(const quantized_tensor<Q, Rank>& tensor, Dst&& dst, Executor&& run = {}) {
     const strided_view<float, Rank> view = as_view(dst);
     detail::check_same_shape(tensor.shape(), view.shape(), "dst", tensor.name);
-    const detail::row_plan<Rank> plan = detail::make_row_plan(tensor.grid(), detail::order_of(tensor.params), view);
-    const detail::row_access<float, Rank> access(view, plan);
-    plan.for_each_piece(run, [&] {
-        return [&](std::size_t row, std::size_t begin, std::size_t end) {
-            detail::dequantize_row<Q, Arch>(tensor.codes.data() + row * plan.length + begin, tensor.params, plan,
-                                            access, row, begin, end);
-        };
-    });
+    detail::dequantize_codes<Arch>(tensor.codes.data(), tensor.grid(), detail::maps_of(tensor.params),
+                                   detail::executor_ref(run), view);
 }
 
 /// Reals of a quantized tensor, in the channel order of the float tensor it came from.
@@ -224,26 +211,9 @@ void fake_quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std:
     const strided_view<const float, rank> source = as_view(x);
     const strided_view<float, rank> target = as_view(dst);
     detail::check_same_shape(source.shape(), target.shape(), "dst", name);
-    const auto plan = detail::make_row_plan(detail::checked_grid(params, source.shape(), name),
-                                            detail::order_of(params), source, target);
-    const detail::row_access<const float, rank> from_access(source, plan);
-    const detail::row_access<float, rank> to_access(target, plan);
-    plan.for_each_piece(run, [&] {
-        return [&, quantize_row = detail::row_quantizer<Q, Arch, rank>(params, plan)](
-                   std::size_t row, std::size_t begin, std::size_t end) mutable {
-            std::array<typename Q::code_type, detail::gather_length> codes;
-            for (std::size_t from = begin; from < end; from += detail::gather_length) {
-                const std::size_t to = std::min(end, from + detail::gather_length);
-                detail::for_each_contiguous(from_access, row, from, to,
-                                            [&](const float* values, std::size_t r, std::size_t j, std::size_t stop) {
-                                                if (!quantize_row(values, r, j, stop, codes.data()))
-                                                    detail::raise_non_finite(from_access, plan, r, j, stop, name);
-                                                detail::dequantize_row<Q, Arch>(codes.data(), params, plan, to_access,
-                                                                                r, j, stop);
-                                            });
-            }
-        };
-    });
+    detail::fake_quantize_codes<Arch, typename Q::rounding_rule, typename Q::code_type>(
+        source, detail::checked_grid(params, source.shape(), name), detail::maps_of(params), name,
+        detail::executor_ref(run), target);
 }
 
 /// dequantize(quantize(x)): the real numbers that the codes stand for. Raises as quantize does.

@@ -117,7 +117,7 @@ template <std::size_t Rank> struct row_plan {
     /// Covers the tensor with pieces of rows, spread over the tasks of an executor: every task calls
     /// make_worker() once and then worker(row, begin, end) for its pieces in order; the pieces of a
     /// lower task lie before those of a higher one.
-    template <executor Executor, class MakeWorker> void for_each_piece(Executor&& run, MakeWorker&& make_worker) const {
+    template <class MakeWorker> void for_each_piece(executor_ref run, MakeWorker&& make_worker) const {
         constexpr std::size_t piece = std::size_t{1} << 16;
         if (rows == 0 || length == 0)
             return;

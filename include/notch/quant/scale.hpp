@@ -10,9 +10,10 @@
 /// | fixed_point<rounding style>      | m 2^(e-31), m in [2^30, 2^31) | q31                | multiply and shift  |
 /// | real_scale                       | any float                     | float              | float multiply      |
 ///
-/// Every scale lies in [2^-100, 2^126]. The lower end keeps 1/scale and all products away from
+/// Every scale lies in [2^-100, 2^119]. The lower end keeps 1/scale and all products away from
 /// denormal floats, so that flush-to-zero (which -ffast-math switches on) cannot change a code; a
-/// smaller scale becomes 2^-100. A block without a non-zero value has the scale 1.
+/// smaller scale becomes 2^-100. The upper end keeps every dequantized number finite: 255 * 2^119 < 2^127;
+/// values beyond it saturate like any others. A block without a non-zero value has the scale 1.
 #pragma once
 
 #include <notch/core/fixed_point.hpp>
@@ -29,11 +30,11 @@ namespace notch {
 /// Exponent of the smallest scale.
 inline constexpr int min_scale_exponent = -100;
 /// Exponent of the largest scale.
-inline constexpr int max_scale_exponent = 126;
+inline constexpr int max_scale_exponent = 119;
 
 namespace detail {
 
-/// Brings a wanted scale into [2^-100, 2^126]; 0, the scale of a block of zeros, becomes 1.
+/// Brings a wanted scale into [2^-100, 2^119]; 0, the scale of a block of zeros, becomes 1.
 [[nodiscard]] constexpr double admissible_scale(double scale) noexcept {
     if (scale == 0.0)
         return 1.0;
@@ -52,7 +53,7 @@ namespace detail {
 
 /// The smallest power of two that is not below the scale: nothing that fitted is clipped.
 struct snap_up {
-    /// Exponent for a scale in [2^-100, 2^126].
+    /// Exponent for a scale in [2^-100, 2^119].
     [[nodiscard]] static constexpr int exponent(double scale) noexcept {
         return floor_log2(scale) + (is_power_of_two(scale) ? 0 : 1);
     }
@@ -60,7 +61,7 @@ struct snap_up {
 
 /// The power of two whose exponent is nearest to log2(scale).
 struct snap_nearest {
-    /// Exponent for a scale in [2^-100, 2^126]: rounds up where the mantissa m in [1, 2) has m^2 >= 2.
+    /// Exponent for a scale in [2^-100, 2^119]: rounds up where the mantissa m in [1, 2) has m^2 >= 2.
     [[nodiscard]] static constexpr int exponent(double scale) noexcept {
         const int below = floor_log2(scale);
         const double mantissa = scale * exp2_exact(-below);
@@ -70,7 +71,7 @@ struct snap_nearest {
 
 /// The largest power of two that is not above the scale: finest steps, the largest values saturate.
 struct snap_down {
-    /// Exponent for a scale in [2^-100, 2^126].
+    /// Exponent for a scale in [2^-100, 2^119].
     [[nodiscard]] static constexpr int exponent(double scale) noexcept { return floor_log2(scale); }
 };
 
@@ -79,7 +80,7 @@ struct snap_down {
 struct snap_least_squares {
     /// How many exponents are tried.
     static constexpr int tried = 4;
-    /// Exponent for a scale in [2^-100, 2^126] when there is no data.
+    /// Exponent for a scale in [2^-100, 2^119] when there is no data.
     [[nodiscard]] static constexpr int exponent(double scale) noexcept { return snap_up::exponent(scale); }
 };
 
@@ -94,7 +95,7 @@ concept snap_rule = requires(double scale) {
 template <snap_rule Snap = snap_least_squares> struct power_of_two {
     using value_type = std::int32_t; ///< the exponent
 
-    /// The exponent for a wanted scale, clamped to [-100, 126].
+    /// The exponent for a wanted scale, clamped to [-100, 119].
     [[nodiscard]] static constexpr value_type snap(double scale) noexcept {
         return detail::clamp_exponent(Snap::exponent(detail::admissible_scale(scale)));
     }
@@ -130,7 +131,7 @@ template <class Style = single_rounding> struct fixed_point {
     using value_type = q31;       ///< multiplier and exponent
     using rounding_style = Style; ///< how requantization rounds
 
-    /// The nearest q31, in [2^-100, 2^126].
+    /// The nearest q31, in [2^-100, 2^119].
     [[nodiscard]] static constexpr value_type snap(double scale) { return to_q31(detail::admissible_scale(scale)); }
     /// multiplier 2^(exponent - 31).
     [[nodiscard]] static constexpr double to_real(value_type scale) noexcept { return scale.real(); }
@@ -140,7 +141,7 @@ template <class Style = single_rounding> struct fixed_point {
 struct real_scale {
     using value_type = float; ///< the scale
 
-    /// The nearest float, in [2^-100, 2^126].
+    /// The nearest float, in [2^-100, 2^119].
     [[nodiscard]] static constexpr value_type snap(double scale) noexcept {
         return static_cast<float>(detail::admissible_scale(scale));
     }

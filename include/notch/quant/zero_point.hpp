@@ -11,6 +11,7 @@
 #pragma once
 
 #include <notch/core/bits.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/core/rounding.hpp>
 
 #include <concepts>
@@ -35,8 +36,8 @@ struct symmetric {
     /// The smallest scale that holds the range: max|x| / highest code; one-sided for unsigned codes.
     /// With `half_step` the largest value may lie half a step beyond the highest code.
     [[nodiscard]] static constexpr double wanted_scale(value_range range, code_range codes, bool half_step) noexcept {
-        const double above = static_cast<double>(range.max);
-        const double below = codes.lowest < 0 ? -static_cast<double>(range.min) : 0.0;
+        const double above = exact_double(range.max);
+        const double below = codes.lowest < 0 ? -exact_double(range.min) : 0.0;
         const double largest = above > below ? above : below;
         return largest <= 0.0 ? 0.0 : largest / (static_cast<double>(codes.highest) + (half_step ? 0.5 : 0.0));
     }
@@ -52,14 +53,14 @@ struct affine {
 
     /// The smallest scale that holds the range widened to 0: (max - min) / number of steps.
     [[nodiscard]] static constexpr double wanted_scale(value_range range, code_range codes, bool half_step) noexcept {
-        const double above = range.max > 0 ? static_cast<double>(range.max) : 0.0;
-        const double below = range.min < 0 ? static_cast<double>(range.min) : 0.0;
+        const double above = exact_double(range.max) > 0 ? exact_double(range.max) : 0.0;
+        const double below = exact_double(range.min) < 0 ? exact_double(range.min) : 0.0;
         return (above - below) / (static_cast<double>(codes.steps()) + (half_step ? 1.0 : 0.0));
     }
 
     /// lowest - round(min / scale), ties to even, clamped to the codes; min widened to 0.
     [[nodiscard]] static constexpr std::int32_t zero_point(value_range range, double scale, code_range codes) noexcept {
-        const double below = range.min < 0 ? static_cast<double>(range.min) : 0.0;
+        const double below = exact_double(range.min) < 0 ? exact_double(range.min) : 0.0;
         const double steps = -below / scale;
         if (!(steps < static_cast<double>(codes.steps())))
             return codes.highest;

@@ -3,10 +3,10 @@
 ///
 ///     dst[i] = clamp(round(float(x[i] * inverse)) + zero, lowest, highest)
 ///
-/// `inverse` is the double 1 / scale. A float times that double, rounded to float, equals the
-/// correctly rounded float quotient x / scale wherever that quotient is a normal number (proof in
-/// docs/numerics.md), which is what ONNX QuantizeLinear computes; unlike a division it survives
-/// -ffast-math. Where the scale is a power of two the product is exact in float and the kernels
+/// `inverse` is the double 1 / scale. For a scale that is a float, a float times that double, rounded to
+/// float, equals the correctly rounded float quotient x / scale wherever that quotient is a normal
+/// number (proof in docs/numerics.md), which is what ONNX QuantizeLinear computes; unlike a division it
+/// survives -ffast-math. For a scale of more bits (q31) the product is the definition. Where the scale is a power of two the product is exact in float and the kernels
 /// multiply floats. The clamp comes first, at the codes minus the zero point: these are integers, on
 /// which every rounding rule is the identity, so the order makes no difference, and what is rounded is small.
 ///
@@ -42,7 +42,7 @@ struct quantize_step {
     float highest = 0;           ///< highest code minus zero point
     std::int32_t zero_point = 0; ///< code of 0
 
-    /// Prepares a step. Precondition: 2^-100 <= scale <= 2^126.
+    /// Prepares a step. Precondition: 2^-100 <= scale <= 2^119.
     [[nodiscard]] static constexpr quantize_step of(double scale, std::int32_t zero_point, code_range codes) noexcept {
         const double inverse = detail::as_computed(1.0 / detail::as_computed(scale));
         return {inverse,
