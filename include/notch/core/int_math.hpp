@@ -3,6 +3,7 @@
 /// bits, products that refuse to wrap, exact powers of two.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/error.hpp>
 
 #include <bit>
@@ -43,17 +44,17 @@ template <std::integral To, std::integral From>
 }
 
 /// 2^exponent as a double, exact, without a library call. Precondition: -1022 <= exponent <= 1023.
-[[nodiscard]] constexpr double exp2_exact(int exponent) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr double exp2_exact(int exponent) noexcept {
     return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }
 
 /// floor(log2(x)) of a positive normal double, read from its exponent bits. Precondition: x is normal and > 0.
-[[nodiscard]] constexpr int floor_log2(double x) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr int floor_log2(double x) noexcept {
     return static_cast<int>((std::bit_cast<std::uint64_t>(x) >> 52) & 0x7ff) - 1023;
 }
 
 /// True where x is a positive normal power of two.
-[[nodiscard]] constexpr bool is_power_of_two(double x) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr bool is_power_of_two(double x) noexcept {
     const auto bits = std::bit_cast<std::uint64_t>(x);
     const auto exponent = bits >> 52;
     return (bits & 0x000f'ffff'ffff'ffffULL) == 0 && exponent > 0 && exponent < 0x7ff;
@@ -69,12 +70,12 @@ template <std::integral To, std::integral From>
 }
 
 /// True where x is NaN or infinite, told from its bits: -ffast-math cannot remove the test.
-[[nodiscard]] constexpr bool is_non_finite(float x) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr bool is_non_finite(float x) noexcept {
     return (std::bit_cast<std::uint32_t>(x) & 0x7f80'0000U) == 0x7f80'0000U;
 }
 
 /// True where x is NaN or infinite, told from its bits: -ffast-math cannot remove the test.
-[[nodiscard]] constexpr bool is_non_finite(double x) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr bool is_non_finite(double x) noexcept {
     return (std::bit_cast<std::uint64_t>(x) & 0x7ff0'0000'0000'0000ULL) == 0x7ff0'0000'0000'0000ULL;
 }
 

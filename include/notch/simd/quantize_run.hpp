@@ -43,7 +43,8 @@ struct quantize_step {
     std::int32_t zero_point = 0; ///< code of 0
 
     /// Prepares a step. Precondition: 2^-100 <= scale <= 2^119.
-    [[nodiscard]] static constexpr quantize_step of(double scale, std::int32_t zero_point, code_range codes) noexcept {
+    [[nodiscard]] NOTCH_INLINE static constexpr quantize_step of(double scale, std::int32_t zero_point,
+                                                                 code_range codes) noexcept {
         const double inverse = detail::as_computed(1.0 / detail::as_computed(scale));
         return {inverse,
                 static_cast<float>(inverse),

@@ -1,6 +1,10 @@
-#include "units.hpp"
-
+#include <cstdint>
 #include <cstdio>
+
+std::uint64_t plain_kernels();
+std::uint64_t wide_kernels();
+std::uint64_t plain_tensors();
+std::uint64_t wide_tensors();
 
 namespace {
 
@@ -15,12 +19,14 @@ bool has_wide_instructions() {
 } // namespace
 
 int main() {
-    const int plain = plain_result();
+    const std::uint64_t kernels = plain_kernels();
     if (!has_wide_instructions()) {
-        std::printf("plain unit: %d; the wide unit does not run on this processor\n", plain);
-        return 0;
+        std::printf("plain kernels: %016llx; the wide unit does not run on this processor\n",
+                    static_cast<unsigned long long>(kernels));
+        return kernels == 0 ? 1 : 0;
     }
-    const int wide = wide_result();
-    std::printf("plain unit: %d, wide unit: %d\n", plain, wide);
-    return plain == wide ? 0 : 1;
+    const bool same = kernels == wide_kernels() && plain_tensors() == wide_tensors();
+    std::printf("plain kernels: %016llx; the units agree: %s\n", static_cast<unsigned long long>(kernels),
+                same ? "yes" : "no");
+    return same ? 0 : 1;
 }
