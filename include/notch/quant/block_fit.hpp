@@ -24,6 +24,12 @@
 
 namespace notch::detail {
 
+/// The smallest range that holds two. Compared as doubles: flush-to-zero would lose denormal ends.
+[[nodiscard]] constexpr value_range hull(value_range a, value_range b) noexcept {
+    return {exact_double(b.min) < exact_double(a.min) ? b.min : a.min,
+            exact_double(b.max) > exact_double(a.max) ? b.max : a.max};
+}
+
 /// Gathers the ranges of the blocks that one task meets and hands them over when it moves on.
 template <std::size_t Rank> class range_collector {
 public:
@@ -40,7 +46,7 @@ public:
             flush();
         outer_ = outer;
         value_range& range = local_[block % plan_.segments];
-        range = {std::min(range.min, seen.min), std::max(range.max, seen.max)};
+        range = hull(range, seen);
     }
 
     /// The range of no value at all.
@@ -51,7 +57,7 @@ private:
         const std::lock_guard lock(guard_);
         for (std::size_t i = 0; i < local_.size(); ++i) {
             value_range& range = ranges_[outer_ * plan_.segments + i];
-            range = {std::min(range.min, local_[i].min), std::max(range.max, local_[i].max)};
+            range = hull(range, local_[i]);
             local_[i] = nothing;
         }
     }
