@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <notch/core/random.hpp>
 #include <numbers>
 
@@ -52,6 +53,15 @@ int bits_of(scale_kind kind) {
         break;
     }
     return 40;
+}
+
+std::string search_of(scale_kind kind) {
+    if (kind == scale_kind::power_of_two)
+        return "the best of " + std::to_string(notch::snap_least_squares::tried) + " exponents";
+    char text[96];
+    std::snprintf(text, sizeof text, "the range, and %g to %g times its scale in %zu steps", search_grid.lowest,
+                  search_grid.highest, search_grid.steps);
+    return text;
 }
 
 notch::dense_tensor<float, 4> make_weights(const grains_options& options) {

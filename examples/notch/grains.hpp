@@ -32,6 +32,9 @@ struct measurement {
 /// Bits that one stored scale takes: 32 for a float, 8 for an exponent, 40 for a multiplier and an exponent.
 [[nodiscard]] int bits_of(scale_kind kind);
 
+/// Which scales are tried for a block, in words.
+[[nodiscard]] std::string search_of(scale_kind kind);
+
 /// Normally distributed weights times log-normal gains of rows and columns, which is how channels of trained
 /// networks differ. The logarithms of the gains have a standard deviation of 0.6.
 [[nodiscard]] notch::dense_tensor<float, 4> make_weights(const grains_options& options);

@@ -63,13 +63,15 @@ struct box {
 
 /// Maps numbers of scales (logarithmic) and decibels to the picture.
 struct axes {
-    double decades = 1; ///< of the horizontal axis
+    static constexpr double margin = 0.25; ///< decades to the left of 1, so that the first point stands inside
+
+    double decades = 1; ///< of the horizontal axis, right of 1
     double low = 0;     ///< decibels at the bottom
     double high = 1;    ///< decibels at the top
     double step = 1;    ///< decibels between grid lines
 
     [[nodiscard]] point at(double scales, double decibels) const {
-        return {left + (right - left) * std::log10(scales) / decades,
+        return {left + (right - left) * (std::log10(scales) + margin) / (decades + margin),
                 bottom - (bottom - top) * (decibels - low) / (high - low)};
     }
 };
@@ -100,7 +102,7 @@ struct axes {
 [[nodiscard]] std::string draw_grid(const axes& scale) {
     std::string text;
     for (double db = scale.low; db < scale.high + scale.step / 2; db += scale.step) {
-        const point p = scale.at(1, db);
+        const point p{left, scale.at(1, db).y};
         text += line(p, {right, p.y}, "grid") + text_at({p.x - 8, p.y + 4}, "end", "tick", number(db));
     }
     for (double decade = 0; decade < scale.decades + 0.5; ++decade) {

@@ -29,9 +29,10 @@ std::string number_text(double value, int digits) { return format("%.*g", digits
 
 std::string table_text(const grains_options& options, std::span<const measurement> table) {
     std::string text =
-        format("weights [%zu, %zu, %zu, %zu], %d bits, %s scales, seed %llu\n\n", options.rows, options.cols,
+        format("weights [%zu, %zu, %zu, %zu], %d bits, %s scales, seed %llu\n", options.rows, options.cols,
                options.kernel, options.kernel, options.bits, std::string(name_of(options.scale)).c_str(),
                static_cast<unsigned long long>(options.seed));
+    text += "scale of least square error among: " + search_of(options.scale) + "\n\n";
     text += format("%-18s %9s %13s %11s %8s %9s %11s\n", "grain", "scales", "scale bits/w", "MSE", "SQNR dB", "cosine",
                    "largest");
     for (const measurement& m : table)
@@ -43,9 +44,9 @@ std::string table_text(const grains_options& options, std::span<const measuremen
 std::string json_text(const grains_options& options, std::span<const measurement> table) {
     std::string text =
         format("{\"rows\": %zu, \"cols\": %zu, \"kernel\": %zu, \"bits\": %d, \"scale\": \"%s\", "
-               "\"seed\": %llu, \"grains\": [",
+               "\"seed\": %llu, \"search\": \"%s\", \"grains\": [",
                options.rows, options.cols, options.kernel, options.bits, std::string(name_of(options.scale)).c_str(),
-               static_cast<unsigned long long>(options.seed));
+               static_cast<unsigned long long>(options.seed), search_of(options.scale).c_str());
     for (std::size_t i = 0; i < table.size(); ++i) {
         const measurement& m = table[i];
         text += i == 0 ? "\n" : ",\n";
