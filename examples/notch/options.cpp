@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -99,7 +100,8 @@ grains_options parse_grains(std::span<const char* const> arguments) {
     if (weights > most_weights)
         refuse("--rows x --cols x --kernel x --kernel are " + std::to_string(weights) + " weights; the limit is " +
                std::to_string(most_weights));
-    if (!options.svg.empty() && options.svg == options.json)
+    if (!options.svg.empty() &&
+        std::filesystem::weakly_canonical(options.svg) == std::filesystem::weakly_canonical(options.json))
         refuse("--svg and --json name the same file, '" + options.svg + "'");
     return options;
 }

@@ -1,6 +1,7 @@
 /// @file
 /// All of notch that needs no optional dependency. A program that wants shorter compile times
-/// includes the headers it uses instead; docs/reference lists what each costs.
+/// includes the headers it uses instead; docs/reference lists what each costs. Where xtensor is
+/// installed its adapter comes along, unless NOTCH_WITHOUT_XTENSOR is defined.
 #pragma once
 
 #include <notch/version.hpp>
@@ -15,7 +16,8 @@
 #include <notch/core/random.hpp>
 #include <notch/core/rounding.hpp>
 #include <notch/core/tensor_view.hpp>
-#if __has_include(<xtensor/containers/xtensor.hpp>) || __has_include(<xtensor/xtensor.hpp>)
+#if !defined(NOTCH_WITHOUT_XTENSOR) &&                                                                                 \
+    (__has_include(<xtensor/containers/xtensor.hpp>) || __has_include(<xtensor/xtensor.hpp>))
 #include <notch/core/xtensor.hpp>
 #endif
 

@@ -77,3 +77,17 @@ TEST_CASE("of several errors the one of the lowest task is reported", "[executor
     CHECK_THROWS_AS(detail::run_tasks(detail::executor_ref(backwards), 9, note_and_fail), range_error);
     CHECK(seen == std::vector<int>(9, 1));
 }
+
+TEST_CASE("an executor that does not run every task once is reported", "[executor]") {
+    const auto nothing = [](std::size_t) {};
+    const auto skips = [](std::size_t n_tasks, auto&& body) {
+        for (std::size_t task = 0; task < n_tasks; task += 2)
+            body(task);
+    };
+    const auto exceeds = [](std::size_t n_tasks, auto&& body) {
+        for (std::size_t task = 0; task <= n_tasks; ++task)
+            body(task);
+    };
+    CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(skips), 9, nothing), containing("ran 5 tasks of 9"));
+    CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(exceeds), 9, nothing), containing("task 9 of 9"));
+}

@@ -65,6 +65,30 @@ TEST_CASE("views refuse null pointers and impossible extents", "[tensor_view]") 
     CHECK_THROWS_AS((dense_tensor<float, 1>({huge})), range_error);
 }
 
+TEST_CASE("extents without elements may be huge", "[tensor_view]") {
+    constexpr std::size_t huge = std::size_t{1} << 40;
+    for (const extents<3>& shape : {extents<3>{0, huge, huge}, extents<3>{huge, 0, huge}, extents<3>{huge, huge, 0}}) {
+        const strided_view<float, 3> view(nullptr, shape);
+        CHECK(view.size() == 0);
+        CHECK(view.is_contiguous());
+        CHECK(dense_tensor<float, 3>(shape).size() == 0);
+    }
+}
+
+TEST_CASE("for_each_element goes in row-major order", "[tensor_view]") {
+    std::vector<int> numbers(24);
+    for (std::size_t i = 0; i < 24; ++i)
+        numbers[i] = static_cast<int>(i);
+    std::vector<int> seen;
+    for_each_element(strided_view<int, 3>(numbers.data(), {2, 3, 4}), [&](int value) { seen.push_back(value); });
+    CHECK(seen == numbers);
+    seen.clear();
+    for_each_element(strided_view<int, 2>(numbers.data() + 5, {2, 3}, {-1, 4}),
+                     [&](int value) { seen.push_back(value); });
+    CHECK(seen == std::vector<int>{5, 9, 13, 4, 8, 12});
+    for_each_element(strided_view<int, 2>(numbers.data(), {3, 0}), [](int) { FAIL("there are no elements"); });
+}
+
 TEST_CASE("as_view accepts ranges, tensors and adapted types", "[tensor_view]") {
     std::vector<float> vector{1, 2, 3};
     CHECK(as_view(vector)(2) == 3);

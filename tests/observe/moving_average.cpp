@@ -109,3 +109,23 @@ TEST_CASE("the average never leaves the floats") {
     const moving_average seen = average_of(0.9, batches(50, {largest, -largest}));
     CHECK(seen.range() == value_range{-largest, largest});
 }
+
+TEST_CASE("rounding of a merge cannot turn the range around") {
+    const double momentum = 1 - 0x1p-53;
+    const auto merged = [&](const std::vector<float>& start, float constant, int batches,
+                            const std::vector<float>& mine) {
+        moving_average other(momentum);
+        other.observe(start);
+        for (int i = 0; i < batches; ++i)
+            other.observe(std::vector<float>{constant});
+        moving_average result(momentum, "conv1");
+        result.observe(mine);
+        result.merge(other);
+        return result;
+    };
+    for (const moving_average& average : {merged({-6419.78F, -18686.7F}, 128.17F, 6, {128.17F}),
+                                          merged({2.9e15F, 1.587F}, -579738.4F, 5, {-579738.4F})}) {
+        CHECK(average.range().min <= average.range().max);
+        CHECK(moving_average::deserialize(average.serialize()) == average);
+    }
+}

@@ -167,10 +167,13 @@ TEST_CASE("zero is held although the data is on one side") {
 }
 
 TEST_CASE("ends of the floats do not overflow the score") {
-    const float largest = from_bits(0x7f7f'ffffU);
+    const float largest = 4e36F; // 7 steps of a scale just below 2^119, the largest
     mse seen(16.0);
     seen.observe(std::vector<float>{largest, -largest}); // codes 7 and -7 of the whole range; smaller ones clip
     CHECK(calibrated_range<s4<real_scale>>(seen) == value_range{-largest, largest});
+    mse beyond(2.0, "conv9");
+    beyond.observe(std::vector<float>{from_bits(0x7f7f'ffffU)});
+    CHECK_THROWS_WITH(calibrated_params<s4<real_scale>>(beyond), containing("conv9") && containing("2^119"));
     mse tiny(16.0);
     tiny.observe(std::vector<float>{from_bits(0x0100'0000U), from_bits(0x0080'0000U)});
     const value_range found =

@@ -97,6 +97,10 @@ TEST_CASE("nonsensical searches are refused", "[fit]") {
     CHECK_THROWS_WITH(fit_params<quantizer<bits<4>>>(x, options), containing("fc") && containing("from 0 to 1"));
     options.search = {1.0, 0.5, 10};
     CHECK_THROWS_AS(fit_params<quantizer<bits<4>>>(x, options), range_error);
+    options.search = {0.5, 1.0, 100000};
+    CHECK_THROWS_WITH(fit_params<quantizer<bits<4>>>(x, options), containing("100000 steps"));
+    options.search = {1e-300, 1.0, 3}; // factors far below every scale: the smallest scale is tried, never a larger one
+    CHECK(fit_params<quantizer<bits<4>>>(x, options).scale(0) == Approx(2.0 / 7.0));
     options.search = {std::numeric_limits<double>::quiet_NaN(), 1.0, 10};
     CHECK_THROWS_AS(fit_params<quantizer<bits<4>>>(x, options), range_error);
 }
@@ -168,16 +172,6 @@ TEST_CASE("degenerate tensors have one answer", "[fit]") {
             for (const float value : back.elements())
                 CHECK(std::fabs(static_cast<double>(value) - static_cast<double>(constant)) <= step / 2 * (1 + 1e-6));
         });
-    // The largest floats saturate at the largest scale, 2^119, and come back finite.
-    constexpr float largest = std::numeric_limits<float>::max();
-    everywhere({largest, -largest, 0.0F}, [&](const auto& tensor) {
-        CHECK(tensor.params.scale(0) == 0x1p119);
-        const auto back = dequantize(tensor);
-        CHECK(back(0) == static_cast<float>(0x1p119 * (tensor.codes(0) - tensor.params.zero_point(0))));
-        CHECK(back(1) == static_cast<float>(0x1p119 * (tensor.codes(1) - tensor.params.zero_point(0))));
-        CHECK(back(0) < largest);
-        CHECK(back(2) == 0.0F);
-    });
     // No elements at all: no blocks, no codes, no error.
     const auto none = quantize<quantizer<bits<8>>>(std::vector<float>{});
     CHECK(none.codes.size() == 0);
@@ -185,6 +179,36 @@ TEST_CASE("degenerate tensors have one answer", "[fit]") {
     CHECK(dequantize(none).size() == 0);
     CHECK(quantize<quantizer<bits<8>, per_group<4>>>(dense_tensor<float, 2>({3, 0})).codes.size() == 0);
     CHECK(quantize<quantizer<bits<8>, per_channel<0>>>(dense_tensor<float, 2>({0, 3})).params.count() == 0);
+}
+
+TEST_CASE("values that need a scale above the largest are refused", "[fit][error]") {
+    constexpr float largest = std::numeric_limits<float>::max();
+    const std::vector<float> x{1.0F, -largest};
+    fit_options<quantizer<bits<8>>> options;
+    options.name = "huge";
+    CHECK_THROWS_WITH(quantize<quantizer<bits<8>>>(x, options), containing("huge") && containing("2^119"));
+    CHECK_THROWS_AS((quantize<quantizer<bits<2>, per_tensor, power_of_two<>>>(x)), range_error);
+    CHECK_THROWS_AS((params_from_range<quantizer<bits<8>>>({-largest, largest})), range_error);
+    // 2^119 itself is a scale: 127 steps of it come back as they are.
+    const std::vector<float> top{0x1p119F * 127, -0x1p119F};
+    const auto tensor = quantize<quantizer<bits<8>, per_tensor, power_of_two<snap_up>>>(top);
+    CHECK(tensor.params.scales[0] == 119);
+    const auto back = dequantize(tensor);
+    CHECK(std::equal(top.begin(), top.end(), back.elements().begin()));
+}
+
+TEST_CASE("many blocks in one row are fitted in one pass", "[fit]") {
+    // A row of a contiguous [n, 4] tensor is the whole tensor: 150,000 segments, several tasks, ranges of their own.
+    const auto x = exact::random_tensor<2>({150000, 4}, 12);
+    const auto params = fit_params<quantizer<bits<8>, per_channel<0>>>(x);
+    std::size_t wrong = 0;
+    for (std::size_t row = 0; row < x.extent(0); ++row) {
+        float largest = 0;
+        for (std::size_t i = 0; i < 4; ++i)
+            largest = std::max(largest, std::fabs(x(row, i)));
+        wrong += params.scales[row] != static_cast<float>(static_cast<double>(largest) / 127.0);
+    }
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("a dead channel does not disturb the others", "[fit]") {
@@ -316,6 +340,12 @@ TEST_CASE("parameters fit only tensors that are cut alike", "[params][error]") {
     CHECK_THROWS_AS(quantize(x, exponent), range_error);
     exponent.scales[0] = -2000;
     CHECK_THROWS_AS(quantize(x, exponent), range_error);
+    auto fixed = fit_params<quantizer<bits<4>, per_tensor, fixed_point<>>>(x);
+    for (const q31 nonsense : {q31{1 << 30, 4097}, q31{-(1 << 30), 2049}, q31{1 << 30, std::numeric_limits<int>::min()},
+                               q31{1 << 30, std::numeric_limits<int>::max()}, q31{1, 31}}) {
+        fixed.scales[0] = nonsense;
+        CHECK_THROWS_AS(quantize(x, fixed), range_error);
+    }
     quant_params<whole> never_set;
     CHECK_THROWS_AS(quantize(x, never_set), shape_error);
 }

@@ -142,6 +142,8 @@ TEST_CASE("impossible parameters are refused with their numbers", "[params]") {
     CHECK_THROWS_WITH(params_from_scales<q>(extents<1>{3}, {-0.5}), containing("-0.5"));
     CHECK_THROWS_AS(params_from_scales<q>(extents<1>{3}, {0.0}), range_error);
     CHECK_THROWS_AS(params_from_scales<q>(extents<1>{3}, {std::numeric_limits<double>::infinity()}), range_error);
+    CHECK_THROWS_WITH(params_from_scales<q>(extents<1>{3}, {1e-31}), containing("1e-31") && containing("2^-100"));
+    CHECK_THROWS_AS(params_from_scales<q>(extents<1>{3}, {1e36}), range_error);
     CHECK_THROWS_WITH(params_from_scales<q>(extents<1>{3}, {1.0, 2.0}), containing("2 scales for 1 blocks"));
     CHECK_THROWS_AS(params_from_scales<q>(extents<1>{3}, {1.0}, {0}), shape_error);
     using a = quantizer<bits<4>, per_tensor, real_scale, nearest_even, affine>;
@@ -176,6 +178,23 @@ struct block_of_zero {
 };
 
 } // namespace elsewhere
+
+namespace elsewhere {
+struct far_too_large {
+    static constexpr bool splits_reduction = true;
+    template <std::size_t Rank> constexpr extents<Rank> block(const extents<Rank>&) const {
+        extents<Rank> result{};
+        result.fill(std::size_t{1} << 61);
+        return result;
+    }
+};
+} // namespace elsewhere
+
+TEST_CASE("a block larger than the tensor is the tensor", "[granularity][extending]") {
+    const auto grid = make_grid(elsewhere::far_too_large{}, extents<2>{8, 3});
+    CHECK(grid.block == extents<2>{8, 3});
+    CHECK(grid.count == 1);
+}
 
 TEST_CASE("foreign policies fit the slots", "[quantizer][extending]") {
     STATIC_REQUIRE(granularity<elsewhere::quadrants>);

@@ -1,5 +1,5 @@
 /// @file
-/// Compiler facts, and the only macros of the library.
+/// Compiler facts, and the macros of the library (version.hpp has the version, executor_tbb.hpp NOTCH_HAS_TBB).
 ///
 /// Everything else in notch is a type, a function or a constant. A macro lives here when the
 /// language offers no other way: to force inlining, to ask whether exceptions exist, and to check an

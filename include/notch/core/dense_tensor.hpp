@@ -67,7 +67,7 @@ public:
 
     /// A tensor without elements.
     dense_tensor() = default;
-    /// Allocates, leaves the elements unset. Raises shape_error when the extents overflow.
+    /// Allocates, leaves the elements unset. Raises shape_error when the extents overflow, range_error when the bytes do.
     explicit dense_tensor(const extents<Rank>& shape) : elements_(element_count<Rank>(shape)), extents_(shape) {}
     /// Allocates and sets every element.
     dense_tensor(const extents<Rank>& shape, T fill) : dense_tensor(shape) { std::fill_n(data(), size(), fill); }

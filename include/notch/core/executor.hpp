@@ -9,7 +9,9 @@
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/core/error.hpp>
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -73,20 +75,29 @@ private:
     void (*call_)(void*, std::size_t, task_ref);
 };
 
+/// Raises state_error for a task that was not asked for.
+inline void check_task(std::size_t task, std::size_t n_tasks) {
+    if (task >= n_tasks)
+        raise<state_error>("the executor ran task ", task, " of ", n_tasks);
+}
+
 /// Runs the tasks and lets an exception of a task reach the caller whatever the executor does with
 /// exceptions: of several, the one of the lowest task index wins, so that the report is the same
-/// for any number of threads. All tasks run to their end or to their own exception.
+/// for any number of threads. All tasks run to their end or to their own exception. An executor that
+/// runs too few or too many of them is a state_error: half a result is none.
 inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
     if (n_tasks == 1) {
         body(std::size_t{0});
         return;
     }
+    std::atomic<std::size_t> ended{0};
 #if NOTCH_HAS_EXCEPTIONS
     std::mutex guard;
     std::exception_ptr first;
     std::size_t first_task = std::numeric_limits<std::size_t>::max();
     auto guarded = [&](std::size_t task) {
         try {
+            check_task(task, n_tasks);
             body(task);
         } catch (...) {
             const std::lock_guard lock(guard);
@@ -95,13 +106,21 @@ inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
                 first = std::current_exception();
             }
         }
+        ++ended;
     };
     run(n_tasks, task_ref(guarded));
     if (first)
         std::rethrow_exception(first);
 #else
-    run(n_tasks, body);
+    auto guarded = [&](std::size_t task) {
+        check_task(task, n_tasks);
+        body(task);
+        ++ended;
+    };
+    run(n_tasks, task_ref(guarded));
 #endif
+    if (ended.load() != n_tasks)
+        raise<state_error>("the executor ran ", ended.load(), " tasks of ", n_tasks, "; each is to run once");
 }
 
 /// run_erased for any body.

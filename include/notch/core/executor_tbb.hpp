@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+/// 1 where oneTBB's headers are found.
 #if __has_include(<oneapi/tbb/parallel_for.h>)
 #define NOTCH_HAS_TBB 1
 #include <oneapi/tbb/parallel_for.h>

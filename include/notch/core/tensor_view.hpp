@@ -44,8 +44,11 @@ template <std::size_t Rank> using strides = std::array<std::ptrdiff_t, Rank>;
 template <std::size_t Rank> [[nodiscard]] constexpr std::size_t element_count(const extents<Rank>& shape) {
     constexpr auto limit = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
     std::size_t count = 1;
+    for (const std::size_t extent : shape)
+        if (extent == 0)
+            return 0;
     for (const std::size_t extent : shape) {
-        if (extent != 0 && count > limit / extent)
+        if (count > limit / extent)
             detail::raise<shape_error>("extents ", shape, " have more than ", limit, " elements");
         count *= extent;
     }
@@ -113,12 +116,10 @@ public:
 
     /// True where the elements lie in row-major order without gaps; axes of extent 1 may have any stride.
     [[nodiscard]] constexpr bool is_contiguous() const noexcept {
-        std::ptrdiff_t step = 1;
-        for (std::size_t axis = Rank; axis-- > 0;) {
-            if (extents_[axis] != 1 && strides_[axis] != step)
+        const strides<Rank> dense = row_major_strides<Rank>(extents_);
+        for (std::size_t axis = 0; axis < Rank; ++axis)
+            if (extents_[axis] != 1 && strides_[axis] != dense[axis])
                 return false;
-            step *= static_cast<std::ptrdiff_t>(extents_[axis]);
-        }
         return true;
     }
 
@@ -205,5 +206,23 @@ concept writable_as = requires(std::remove_reference_t<X>& tensor) {
     as_view(tensor);
 }
 &&std::is_same_v<typename view_of<std::remove_reference_t<X>>::element_type, T>;
+
+/// Calls body(element) for every element of a view, in row-major order of the indices.
+template <class T, std::size_t Rank, class Body>
+constexpr void for_each_element(const strided_view<T, Rank>& view, Body&& body) {
+    extents<Rank> index{};
+    const std::size_t count = view.size();
+    T* element = view.data();
+    for (std::size_t i = 0; i < count; ++i) {
+        body(*element);
+        for (std::size_t axis = Rank; axis-- > 0;) {
+            element += view.stride(axis);
+            if (++index[axis] < view.extent(axis))
+                break;
+            element -= static_cast<std::ptrdiff_t>(index[axis]) * view.stride(axis);
+            index[axis] = 0;
+        }
+    }
+}
 
 } // namespace notch

@@ -132,15 +132,7 @@ template <class X> [[nodiscard]] auto to_xtensor(const X& source) {
     constexpr std::size_t rank = decltype(view)::rank;
     tensor<typename decltype(view)::value_type, rank> result(view.shape());
     auto* to = result.data();
-    extents<rank> index{};
-    for (std::size_t i = 0; i < view.size(); ++i) {
-        std::ptrdiff_t offset = 0;
-        for (std::size_t axis = 0; axis < rank; ++axis)
-            offset += static_cast<std::ptrdiff_t>(index[axis]) * view.stride(axis);
-        to[i] = view.data()[offset];
-        for (std::size_t axis = rank; axis-- > 0 && ++index[axis] == view.extent(axis);)
-            index[axis] = 0;
-    }
+    for_each_element(view, [&to](const auto& element) { *to++ = element; });
     return result;
 }
 

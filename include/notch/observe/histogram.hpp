@@ -52,8 +52,8 @@ public:
     /// An empty histogram; the name stands in error messages.
     explicit histogram(std::string name = {}) : name_(std::move(name)) {}
 
-    histogram(const histogram&) = default;
-    histogram& operator=(const histogram&) = default;
+    histogram(const histogram&) = default;            ///< copies the counts
+    histogram& operator=(const histogram&) = default; ///< copies the counts
     /// Takes the counts over and leaves `other` empty.
     histogram(histogram&& other) noexcept { swap(other); }
     /// Takes the counts over and leaves `other` empty.
@@ -160,7 +160,7 @@ public:
     }
 
     /// The histogram that was serialized, with a name. Raises format_error that says what is wrong with the bytes.
-    [[nodiscard]] static histogram deserialize(std::span<const std::byte> bytes, std::string name = {}) {
+    [[nodiscard]] static histogram deserialize(std::span<const std::byte> bytes, const std::string& name = {}) {
         detail::frame_reader reader(bytes, kind, "histogram", name);
         histogram result = read(reader);
         reader.finish();

@@ -51,6 +51,8 @@ template <histogram_rule Rule> class histogram_observer {
 public:
     /// An observer that has seen nothing; the name stands in error messages.
     explicit histogram_observer(Rule rule = Rule(), std::string name = {}) : rule_(rule), samples_(std::move(name)) {}
+    /// An observer with the rule's default setting.
+    explicit histogram_observer(std::string name) : histogram_observer(Rule(), std::move(name)) {}
     /// An observer that has seen what a histogram has seen.
     histogram_observer(Rule rule, histogram samples) : rule_(rule), samples_(std::move(samples)) {}
 
@@ -94,7 +96,8 @@ public:
     }
 
     /// The observer that was serialized, with a name. Raises format_error that says what is wrong with the bytes.
-    [[nodiscard]] static histogram_observer deserialize(std::span<const std::byte> bytes, std::string name = {}) {
+    [[nodiscard]] static histogram_observer deserialize(std::span<const std::byte> bytes,
+                                                        const std::string& name = {}) {
         const std::string label = std::string(Rule::label) + " observer";
         detail::frame_reader reader(bytes, Rule::tag, label, name);
         const double parameter = reader.get_double("the setting");

@@ -144,7 +144,9 @@ public:
     }
 
     /// True for the number of a metric.
-    [[nodiscard]] static bool accepts(double number) noexcept { return number == 0 || number == 1 || number == 2; }
+    [[nodiscard]] static bool accepts(double number) noexcept {
+        return !is_non_finite(number) && (number == 0 || number == 1 || number == 2);
+    }
     /// The number of the metric.
     [[nodiscard]] double parameter() const noexcept { return static_cast<double>(metric_); }
 

@@ -96,7 +96,7 @@ public:
     }
 
     /// The observer that was serialized, with a name. Raises format_error that says what is wrong with the bytes.
-    [[nodiscard]] static min_max deserialize(std::span<const std::byte> bytes, std::string name = {}) {
+    [[nodiscard]] static min_max deserialize(std::span<const std::byte> bytes, const std::string& name = {}) {
         detail::frame_reader reader(bytes, kind, "min_max observer", name);
         min_max result(name);
         result.count_ = reader.get_u64("the count");

@@ -26,6 +26,7 @@
 #include <notch/observe/scan.hpp>
 #include <notch/quant/zero_point.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -83,8 +84,9 @@ public:
             average_ = other.average_;
         } else {
             const double kept = std::pow(momentum_, static_cast<double>(other.batches_));
-            average_ = {other.average_.min + kept * (average_.min - other.first_.min),
-                        other.average_.max + kept * (average_.max - other.first_.max)};
+            average_ = ends{other.average_.min + kept * (average_.min - other.first_.min),
+                            other.average_.max + kept * (average_.max - other.first_.max)}
+                           .repaired();
         }
         batches_ += other.batches_; // at most count_, which has been checked
         count_ = count;
@@ -124,7 +126,7 @@ public:
     }
 
     /// The observer that was serialized, with a name. Raises format_error that says what is wrong with the bytes.
-    [[nodiscard]] static moving_average deserialize(std::span<const std::byte> bytes, std::string name = {}) {
+    [[nodiscard]] static moving_average deserialize(std::span<const std::byte> bytes, const std::string& name = {}) {
         detail::frame_reader reader(bytes, kind, "moving_average observer", name);
         const double momentum = reader.get_double("the momentum");
         if (!accepts(momentum))
@@ -139,6 +141,8 @@ public:
         reader.finish();
         if (result.batches_ > result.count_ || (result.batches_ == 0) != (result.count_ == 0))
             reader.fail(result.batches_, " batches of ", result.count_, " values");
+        if (result.batches_ == 1 && !(result.first_ == result.average_))
+            reader.fail("the average of one batch is not that batch");
         if (!result.first_.is_possible() || !result.average_.is_possible())
             reader.fail("[", result.average_.min, ", ", result.average_.max, "] after [", result.first_.min, ", ",
                         result.first_.max, "] are not ranges of floats");
@@ -157,6 +161,13 @@ private:
             const double largest = 0x1p128;
             const bool finite = !is_non_finite(min) && !is_non_finite(max);
             return finite && min <= largest && -largest <= min && max <= largest && -largest <= max && min <= max;
+        }
+        /// The nearest possible ends: what rounding put out of order meets in the middle, what it put beyond the
+        /// floats comes back.
+        [[nodiscard]] ends repaired() const noexcept {
+            const double middle = min + (max - min) / 2;
+            const auto within = [](double x) { return std::clamp(x, -0x1p128, 0x1p128); };
+            return min <= max ? ends{within(min), within(max)} : ends{within(middle), within(middle)};
         }
         friend bool operator==(const ends&, const ends&) = default;
     };

@@ -56,11 +56,20 @@ inline constexpr std::int32_t lowest_finite_key = -0x7f80'0000;
 /// Key of the largest finite float.
 inline constexpr std::int32_t highest_finite_key = 0x7f7f'ffff;
 
+/// The float nearest to a double, also a denormal one where flush-to-zero is on. Precondition: no overflow.
+[[nodiscard]] constexpr float exact_float(double x) noexcept {
+    const double magnitude = x < 0 ? -x : x;
+    if (!(magnitude < 0x1p-126))
+        return static_cast<float>(x);
+    const auto bits = static_cast<std::uint32_t>(magnitude * 0x1p149 + 0.5);
+    return std::bit_cast<float>(bits | (x < 0 ? 0x8000'0000U : 0U));
+}
+
 /// The float nearest to a double, but never outside [lowest, highest], also where flush-to-zero is on.
 /// Precondition: lowest <= highest, both finite.
 [[nodiscard]] inline float nearest_float_within(double x, float lowest, float highest) noexcept {
     const double clamped = std::clamp(x, exact_double(lowest), exact_double(highest));
-    const std::int32_t key = ordered_key(static_cast<float>(clamped));
+    const std::int32_t key = ordered_key(exact_float(clamped));
     const float result = float_of_key(std::clamp(key, ordered_key(lowest), ordered_key(highest)));
     return std::bit_cast<std::uint32_t>(result) == 0x8000'0000U ? 0.0F : result;
 }

@@ -30,22 +30,24 @@ namespace notch::detail {
             exact_double(b.max) > exact_double(a.max) ? b.max : a.max};
 }
 
-/// Gathers the ranges of the blocks that one task meets and hands them over when it moves on.
-template <std::size_t Rank> class range_collector {
+/// Gathers the ranges of consecutive blocks that one task meets and hands them over when it moves on.
+class range_collector {
 public:
-    range_collector(const row_plan<Rank>& plan, std::vector<value_range>& ranges, std::mutex& guard)
-        : plan_(plan), ranges_(ranges), guard_(guard), local_(plan.segments, nothing) {}
+    range_collector(std::vector<value_range>& ranges, std::mutex& guard) : ranges_(ranges), guard_(guard) {}
     range_collector(const range_collector&) = delete;
     range_collector& operator=(const range_collector&) = delete;
     ~range_collector() { flush(); }
 
-    /// Widens the range of a block that belongs to the outer block of the row.
+    /// Widens the range of a block. A block that neither follows the last one met nor was met since the last
+    /// hand-over starts a new hand-over.
     void widen(std::size_t block, value_range seen) {
-        const std::size_t outer = block / plan_.segments;
-        if (outer != outer_)
+        if (block < first_ || block > first_ + local_.size() || (block == first_ + local_.size() && is_full()))
             flush();
-        outer_ = outer;
-        value_range& range = local_[block % plan_.segments];
+        if (local_.empty())
+            first_ = block;
+        if (block == first_ + local_.size())
+            local_.push_back(nothing);
+        value_range& range = local_[block - first_];
         range = hull(range, seen);
     }
 
@@ -53,19 +55,18 @@ public:
     static constexpr value_range nothing{std::numeric_limits<float>::max(), std::numeric_limits<float>::lowest()};
 
 private:
+    [[nodiscard]] bool is_full() const noexcept { return local_.size() >= 4096; }
+
     void flush() {
         const std::lock_guard lock(guard_);
-        for (std::size_t i = 0; i < local_.size(); ++i) {
-            value_range& range = ranges_[outer_ * plan_.segments + i];
-            range = hull(range, local_[i]);
-            local_[i] = nothing;
-        }
+        for (std::size_t i = 0; i < local_.size(); ++i)
+            ranges_[first_ + i] = hull(ranges_[first_ + i], local_[i]);
+        local_.clear();
     }
 
-    const row_plan<Rank>& plan_;
     std::vector<value_range>& ranges_;
     std::mutex& guard_;
-    std::size_t outer_ = 0;
+    std::size_t first_ = 0;
     std::vector<value_range> local_;
 };
 
@@ -74,14 +75,14 @@ template <class Arch, std::size_t Rank>
 [[nodiscard]] std::vector<value_range> block_ranges(const row_access<const float, Rank>& access,
                                                     const row_plan<Rank>& plan, std::string_view name,
                                                     executor_ref run) {
-    std::vector<value_range> ranges(plan.grid.count, range_collector<Rank>::nothing);
+    std::vector<value_range> ranges(plan.grid.count, range_collector::nothing);
     std::mutex guard;
     plan.for_each_piece(run, [&] {
-        return [&, collector = range_collector<Rank>(plan, ranges, guard)](std::size_t row, std::size_t begin,
-                                                                           std::size_t end) mutable {
+        return [&, collector = range_collector(ranges, guard)](std::size_t row, std::size_t begin,
+                                                               std::size_t end) mutable {
             for_each_contiguous(access, row, begin, end, [&](const float* x, std::size_t from, std::size_t to) {
                 plan.for_each_segment(row, from, to, [&](std::size_t block, std::size_t j, std::size_t stop) {
-                    value_range seen = range_collector<Rank>::nothing;
+                    value_range seen = range_collector::nothing;
                     if (!simd::min_max_run<Arch>(x + (j - from), stop - j, seen.min, seen.max))
                         raise_non_finite(access, plan, row, j, stop, name);
                     collector.widen(block, seen);

@@ -72,8 +72,10 @@ template <quantizer_type Q> class candidate_list {
 
 public:
     /// Lists the candidates of a block with this range; `inherited` may be null.
-    void collect(value_range range, const fit_options<Q>& options, const scale_candidate<Q>* inherited) {
+    void collect(std::size_t block, value_range range, const fit_options<Q>& options,
+                 const scale_candidate<Q>* inherited) {
         const double wanted = Q::zero_point_policy::wanted_scale(range, Q::codes, options.half_step_beyond);
+        check_wanted_scale(wanted, block, options.name);
         list_.clear();
         if constexpr (searching_scale_type<scale_policy>)
             for (const auto& scale : scale_policy::candidates(wanted))
@@ -81,11 +83,12 @@ public:
         else
             insert(candidate_of<Q>(scale_policy::snap(wanted), range));
         const scale_search& search = options.search;
-        for (std::size_t i = 0; i < search.steps && wanted > 0.0; ++i) {
+        for (std::size_t i = search.steps; i-- > 0 && wanted > 0.0;) { // falling, as the list is
             const double position =
                 search.steps == 1 ? 0.0 : static_cast<double>(i) / static_cast<double>(search.steps - 1);
             const double factor = search.lowest + position * (search.highest - search.lowest);
-            insert(candidate_of<Q>(scale_policy::snap(wanted * factor), range));
+            insert(
+                candidate_of<Q>(scale_policy::snap(std::max(wanted * factor, exp2_exact(min_scale_exponent))), range));
         }
         if (inherited)
             insert(*inherited);
@@ -165,10 +168,10 @@ template <quantizer_type Q, class Arch, std::size_t Rank>
         candidate_list<Q> candidates;
         const std::size_t stop = std::min(grid.count, (task + 1) * blocks_per_task);
         for (std::size_t block = task * blocks_per_task; block < stop; ++block) {
-            if (!Q::has_zero_point && Q::codes.lowest >= 0 && ranges[block].min < 0)
+            if (!Q::has_zero_point && Q::codes.lowest >= 0 && exact_double(ranges[block].min) < 0)
                 raise<range_error>(quoted(options.name), ": block ", block, " holds ", ranges[block].min,
                                    ", which unsigned symmetric codes cannot; use affine, or signed codes");
-            candidates.collect(ranges[block], options, inherited.empty() ? nullptr : &inherited[block]);
+            candidates.collect(block, ranges[block], options, inherited.empty() ? nullptr : &inherited[block]);
             const scale_candidate<Q> best = candidates.template best<Arch>(access, plan, block, params.seed);
             params.scales[block] = best.scale;
             if constexpr (Q::has_zero_point)
@@ -199,9 +202,11 @@ template <std::size_t Rank>
 
 /// Parameters for a tensor, fitted block by block, see above. Cost: one read of x, a second one where
 /// there are candidates to compare. Raises range_error for NaN and infinities (name and index of the
-/// first), for negative values under unsigned symmetric codes, and for a nonsensical search;
+/// first), for negative values under unsigned symmetric codes, for values that need a scale above 2^119, and for
+/// a nonsensical search;
 /// shape_error where sizes or orders do not fit.
-template <quantizer_type Q, class Arch = simd::default_arch, viewable_as<float> X, executor Executor = serial>
+template <quantizer_type Q, simd::instruction_set Arch = simd::default_arch, viewable_as<float> X,
+          executor Executor = serial>
 [[nodiscard]] quant_params<Q> fit_params(const X& x, const fit_options<Q>& options = {}, Executor&& run = {}) {
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
     return detail::fit_blocks<Q, Arch>(view, options, detail::executor_ref(run), {});
@@ -210,7 +215,7 @@ template <quantizer_type Q, class Arch = simd::default_arch, viewable_as<float> 
 /// Parameters for a tensor at a finer granularity than `coarser`, whose scale (and zero point) is a
 /// candidate of every block inside it: the square error is never above the coarser one's. The blocks
 /// must nest, and the channel orders are the coarser one's. Raises as fit_params does.
-template <quantizer_type Q, class Arch = simd::default_arch, viewable_as<float> X, granularity Coarse,
+template <quantizer_type Q, simd::instruction_set Arch = simd::default_arch, viewable_as<float> X, granularity Coarse,
           executor Executor = serial>
 [[nodiscard]] quant_params<Q>
 refine_params(const X& x,
@@ -235,7 +240,8 @@ refine_params(const X& x,
 ///     auto weights = notch::quantize<notch::quantizer<notch::bits<4>, notch::per_group<32>, notch::power_of_two<>>>(tensor);
 ///
 /// Raises as fit_params does, and returns nothing then.
-template <quantizer_type Q, class Arch = simd::default_arch, viewable_as<float> X, executor Executor = serial>
+template <quantizer_type Q, simd::instruction_set Arch = simd::default_arch, viewable_as<float> X,
+          executor Executor = serial>
 [[nodiscard]] quantized_tensor<Q, view_of<const X>::rank> quantize(const X& x, const fit_options<Q>& options = {},
                                                                    Executor&& run = {}) {
     return quantize<Arch>(x, fit_params<Q, Arch>(x, options, run), options.name, run);

@@ -211,7 +211,10 @@ template <granularity G, std::size_t Rank>
         if (grid.block[axis] == 0 && shape[axis] != 0)
             detail::raise<shape_error>("granularity: a block of extents ", grid.block, " in a tensor of extents ",
                                        shape);
-        grid.block[axis] = grid.block[axis] == 0 ? 1 : grid.block[axis];
+        if (grid.block[axis] > shape[axis]) // a larger block is the whole axis
+            grid.block[axis] = shape[axis];
+        if (grid.block[axis] == 0)
+            grid.block[axis] = 1;
         grid.blocks[axis] = ceil_div(shape[axis], grid.block[axis]);
         grid.count *= grid.blocks[axis];
     }

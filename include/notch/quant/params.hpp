@@ -99,19 +99,21 @@ template <quantizer_type Q, std::size_t Rank>
 
 /// Parameters with given scales, snapped to the scale type, for a tensor of the given extents.
 /// `zero_points` holds one code per scale for an affine quantizer and is empty otherwise.
-/// Raises shape_error or range_error where counts, scales (finite, > 0) or zero points do not fit.
+/// Raises shape_error or range_error where counts, scales (in [2^-100, 2^119]) or zero points do not fit.
 template <quantizer_type Q, std::size_t Rank>
 [[nodiscard]] quant_params<Q> params_from_scales(const extents<Rank>& shape, const std::vector<double>& scales,
-                                                 std::vector<std::int32_t> zero_points = {}, Q policy = {}) {
+                                                 const std::vector<std::int32_t>& zero_points = {}, Q policy = {}) {
     quant_params<Q> params;
     params.policy = policy;
     const block_grid<Rank> grid = make_grid(policy.granularity, shape);
     params.blocks.assign(grid.blocks.begin(), grid.blocks.end());
-    params.zero_points = std::move(zero_points);
+    params.zero_points = zero_points;
     params.scales.reserve(scales.size());
     for (std::size_t block = 0; block < scales.size(); ++block) {
-        if (is_non_finite(scales[block]) || !(scales[block] > 0.0))
-            detail::raise<range_error>("scale ", scales[block], " of block ", block, ": a scale is finite and above 0");
+        if (!(scales[block] >= exp2_exact(min_scale_exponent)) || !(scales[block] <= exp2_exact(max_scale_exponent)) ||
+            is_non_finite(scales[block]))
+            detail::raise<range_error>("scale ", scales[block], " of block ", block, " lies outside [2^",
+                                       min_scale_exponent, ", 2^", max_scale_exponent, "]");
         params.scales.push_back(Q::scale_policy::snap(scales[block]));
     }
     static_cast<void>(detail::checked_grid(params, shape, {}));
@@ -120,18 +122,21 @@ template <quantizer_type Q, std::size_t Rank>
 
 /// Per-tensor parameters for a known range of values: what an observer's range becomes.
 /// The range is widened to hold 0; the scale is snapped first, the zero point derived after it.
-/// Raises range_error for NaN, infinity or min > max, and for negative values under unsigned symmetric codes.
+/// Raises range_error for NaN, infinity or min > max, for negative values under unsigned symmetric codes, and for
+/// a range that needs a scale above 2^119.
 template <quantizer_type Q>
     requires std::same_as<typename Q::granularity_type, per_tensor>
 [[nodiscard]] quant_params<Q> params_from_range(value_range range, std::string_view name = {}) {
     if (is_non_finite(range.min) || is_non_finite(range.max) || range.min > range.max)
         detail::raise<range_error>(detail::quoted(name), ": [", range.min, ", ", range.max,
                                    "] is not a range of values");
-    if (!Q::has_zero_point && Q::codes.lowest >= 0 && range.min < 0)
+    if (!Q::has_zero_point && Q::codes.lowest >= 0 && exact_double(range.min) < 0)
         detail::raise<range_error>(detail::quoted(name), ": unsigned symmetric codes cannot hold ", range.min,
                                    "; use affine, or signed codes");
+    const double wanted = Q::zero_point_policy::wanted_scale(range, Q::codes, false);
+    detail::check_wanted_scale(wanted, 0, name);
     quant_params<Q> params;
-    params.scales = {Q::scale_policy::snap(Q::zero_point_policy::wanted_scale(range, Q::codes, false))};
+    params.scales = {Q::scale_policy::snap(wanted)};
     if constexpr (Q::has_zero_point)
         params.zero_points = {Q::zero_point_policy::zero_point(range, params.scale(0), Q::codes)};
     return params;

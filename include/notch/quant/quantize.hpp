@@ -9,7 +9,7 @@
 /// docs/numerics.md is the normative text. quant/fit.hpp finds parameters and has the one-call form
 /// `quantize<Q>(x)`. The float tensor may have any strides; codes are contiguous.
 ///
-/// NaN and infinities raise range_error with the tensor's name and the index of the first one. The
+/// NaN and infinities raise range_error with the tensor's name and the index of the first one in the order of the codes. The
 /// functions that return a tensor then return nothing; the `_to` forms, which write to the caller's
 /// memory, may have written a part of it.
 #pragma once
@@ -24,10 +24,12 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace notch {
 
@@ -154,8 +156,9 @@ void fake_quantize_codes(const strided_view<const float, Rank>& x, const block_g
 /// Raises shape_error where parameters, x and dst do not fit, range_error for NaN and infinities
 /// (dst may then be partly written). Allocates nothing but, for scales that vary from element to
 /// element, one row of steps. Cost: one read of x, one write of dst.
-template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
           writable_as<typename Q::code_type> Dst, executor Executor = serial>
+    requires(view_of<const X>::rank == view_of<std::remove_reference_t<Dst>>::rank)
 void quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std::string_view name = {},
                  Executor&& run = {}) {
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
@@ -170,7 +173,8 @@ void quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std::stri
 }
 
 /// Codes of a tensor under known parameters. Raises as quantize_to does, and returns nothing then.
-template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X, executor Executor = serial>
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
+          executor Executor = serial>
 [[nodiscard]] quantized_tensor<Q, view_of<const X>::rank> quantize(const X& x, const quant_params<Q>& params,
                                                                    std::string_view name = {}, Executor&& run = {}) {
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
@@ -182,10 +186,18 @@ template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> 
     return result;
 }
 
+/// The same with the quantizer spelled out, which the parameters must belong to: quantize<Q>(x, params).
+template <quantizer_type Q, simd::instruction_set Arch = simd::default_arch, viewable_as<float> X,
+          std::same_as<quant_params<Q>> Params, executor Executor = serial>
+[[nodiscard]] auto quantize(const X& x, const Params& params, std::string_view name = {}, Executor&& run = {}) {
+    return quantize<Arch>(x, params, name, run);
+}
+
 /// Reals of a quantized tensor, in the channel order of the float tensor it came from, written to a view of any strides.
 /// Raises shape_error where the extents differ.
-template <class Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, writable_as<float> Dst,
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, writable_as<float> Dst,
           executor Executor = serial>
+    requires(view_of<std::remove_reference_t<Dst>>::rank == Rank)
 void dequantize_to(const quantized_tensor<Q, Rank>& tensor, Dst&& dst, Executor&& run = {}) {
     const strided_view<float, Rank> view = as_view(dst);
     detail::check_same_shape(tensor.shape(), view.shape(), "dst", tensor.name);
@@ -194,7 +206,8 @@ void dequantize_to(const quantized_tensor<Q, Rank>& tensor, Dst&& dst, Executor&
 }
 
 /// Reals of a quantized tensor, in the channel order of the float tensor it came from.
-template <class Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, executor Executor = serial>
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, std::size_t Rank,
+          executor Executor = serial>
 [[nodiscard]] dense_tensor<float, Rank> dequantize(const quantized_tensor<Q, Rank>& tensor, Executor&& run = {}) {
     dense_tensor<float, Rank> result(tensor.shape());
     dequantize_to<Arch>(tensor, result, run);
@@ -203,8 +216,9 @@ template <class Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, e
 
 /// dequantize(quantize(x)), written to a view of any strides, which may be x itself.
 /// Raises as quantize_to does.
-template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X, writable_as<float> Dst,
-          executor Executor = serial>
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
+          writable_as<float> Dst, executor Executor = serial>
+    requires(view_of<const X>::rank == view_of<std::remove_reference_t<Dst>>::rank)
 void fake_quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std::string_view name = {},
                       Executor&& run = {}) {
     constexpr std::size_t rank = view_of<const X>::rank;
@@ -217,7 +231,8 @@ void fake_quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std:
 }
 
 /// dequantize(quantize(x)): the real numbers that the codes stand for. Raises as quantize does.
-template <class Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X, executor Executor = serial>
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
+          executor Executor = serial>
 [[nodiscard]] dense_tensor<float, view_of<const X>::rank>
 fake_quantize(const X& x, const quant_params<Q>& params, std::string_view name = {}, Executor&& run = {}) {
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);

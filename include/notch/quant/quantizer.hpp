@@ -27,12 +27,6 @@ namespace notch {
 template <bit_width Bits, granularity Granularity = per_tensor, scale_type Scale = real_scale,
           rounding Rounding = nearest_even, zero_point_rule ZeroPoint = symmetric>
 struct quantizer {
-    static_assert(Bits::width >= 2 && Bits::width <= 8 && Bits::lowest < Bits::highest,
-                  "quantizer: a bit width has 2 to 8 bits and at least two codes");
-    static_assert(ZeroPoint::has_zero_point || (Bits::lowest <= 0 && Bits::highest >= 0),
-                  "quantizer: symmetric needs the code 0, which bits<N, unsigned_codes, narrow_range> lacks; "
-                  "use affine, or the full range");
-
     using bits_type = Bits;                          ///< code width
     using granularity_type = Granularity;            ///< which elements share a scale
     using scale_policy = Scale;                      ///< which numbers a scale may be
@@ -48,6 +42,12 @@ struct quantizer {
 
     /// The granularity; a value only where its sizes are given at run time.
     [[no_unique_address]] Granularity granularity{};
+
+    static_assert(Bits::width >= 2 && Bits::width <= 8 && Bits::lowest < Bits::highest,
+                  "quantizer: a bit width has 2 to 8 bits and at least two codes");
+    static_assert(ZeroPoint::has_zero_point || (Bits::lowest <= 0 && Bits::highest >= 0),
+                  "quantizer: symmetric needs the code 0, which bits<N, unsigned_codes, narrow_range> lacks; "
+                  "use affine, or the full range");
 };
 
 namespace detail {

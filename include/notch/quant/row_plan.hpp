@@ -193,6 +193,8 @@ template <std::size_t Rank, class... T>
 [[nodiscard]] row_plan<Rank> make_row_plan(const block_grid<Rank>& grid, channel_order order,
                                            const strided_view<T, Rank>&... views) {
     row_plan<Rank> plan{grid, order};
+    if (grid.count == 0)
+        return plan; // no elements, no rows
     std::size_t volume = 1;
     plan.axis = Rank - 1;
     while (plan.axis > 0 && grid.block[plan.axis] >= grid.shape[plan.axis] && order.of(plan.axis) == nullptr &&

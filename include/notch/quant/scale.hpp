@@ -12,8 +12,9 @@
 ///
 /// Every scale lies in [2^-100, 2^119]. The lower end keeps 1/scale and all products away from
 /// denormal floats, so that flush-to-zero (which -ffast-math switches on) cannot change a code; a
-/// smaller scale becomes 2^-100. The upper end keeps every dequantized number finite: 255 * 2^119 < 2^127;
-/// values beyond it saturate like any others. A block without a non-zero value has the scale 1.
+/// smaller scale becomes 2^-100. The upper end keeps every dequantized number finite, since
+/// 255 * 2^119 < 2^127; data that needs a larger scale is refused by fitting. A block without a non-zero
+/// value has the scale 1.
 #pragma once
 
 #include <notch/core/fixed_point.hpp>
@@ -21,9 +22,11 @@
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <ranges>
+#include <string_view>
 
 namespace notch {
 
@@ -133,8 +136,11 @@ template <class Style = single_rounding> struct fixed_point {
 
     /// The nearest q31, in [2^-100, 2^119].
     [[nodiscard]] static constexpr value_type snap(double scale) { return to_q31(detail::admissible_scale(scale)); }
-    /// multiplier 2^(exponent - 31).
-    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept { return scale.real(); }
+    /// multiplier 2^(exponent - 31); 0 for a value that is no q31, which every use of it refuses.
+    [[nodiscard]] static constexpr double to_real(value_type scale) noexcept {
+        const bool is_q31 = scale.multiplier >= (1 << 30) && scale.exponent > -900 && scale.exponent < 900;
+        return is_q31 ? scale.real() : 0.0;
+    }
 };
 
 /// Scales that are floats: the only scale type for which a float decides a code at run time.
@@ -148,6 +154,17 @@ struct real_scale {
     /// The scale itself.
     [[nodiscard]] static constexpr double to_real(value_type scale) noexcept { return static_cast<double>(scale); }
 };
+
+namespace detail {
+
+/// Raises range_error for a scale that is not finite or exceeds the largest one.
+inline void check_wanted_scale(double scale, std::size_t block, std::string_view name) {
+    if (is_non_finite(scale) || scale > exp2_exact(max_scale_exponent))
+        raise<range_error>(quoted(name), ": block ", block, " needs a scale of ", scale, "; the largest is 2^",
+                           max_scale_exponent, " = ", exp2_exact(max_scale_exponent));
+}
+
+} // namespace detail
 
 /// A scale type: what is stored, how a wanted scale becomes one, and which real number it is.
 template <class S>

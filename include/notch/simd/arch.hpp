@@ -1,10 +1,12 @@
 /// @file
 /// Instruction sets as tags, and which of them this translation unit is compiled for.
 ///
-/// Every function whose machine code depends on the instruction set has a tag among its template
-/// arguments, with `default_arch` as the default. Two translation units compiled with different
-/// flags therefore instantiate different symbols, and the linker cannot hand AVX code to a caller
-/// that was compiled without it.
+/// The elementwise kernels, and everything later that is hot, have a tag among their template arguments,
+/// with `default_arch` as the default, and call only what is inlined by force. Two translation units
+/// compiled with different flags therefore instantiate different kernels, and the linker cannot hand
+/// AVX code of a kernel to a caller that was compiled without it. What lies above the kernels (walks,
+/// checks, containers of the standard library) has no tag: see docs/limits.md before linking units of
+/// different flags into one program for an older processor.
 ///
 /// | tag       | compiled with                  | floats per register |
 /// |-----------|--------------------------------|---------------------|
@@ -56,5 +58,10 @@ using default_arch = neon64;
 /// The widest instruction set this translation unit is compiled for.
 using default_arch = scalar;
 #endif
+
+/// An instruction set: a tag of this file.
+template <class A>
+concept instruction_set = std::same_as<A, scalar> || std::same_as<A, sse41> || std::same_as<A, avx2> ||
+    std::same_as<A, avx512bw> || std::same_as<A, neon64>;
 
 } // namespace notch::simd

@@ -31,9 +31,13 @@ template <class T> struct lane_traits {
 template <> struct lane_traits<std::int32_t> {
     static constexpr bool is_lane = true;   ///< a lane
     static constexpr std::size_t width = 1; ///< numbers per lane
+    /// The number at an address.
     static NOTCH_INLINE std::int32_t load(const std::int32_t* from) noexcept { return *from; }
+    /// Puts the number at an address.
     static NOTCH_INLINE void store(std::int32_t* to, std::int32_t value) noexcept { *to = value; }
+    /// The smaller of two.
     static NOTCH_INLINE constexpr std::int32_t min(std::int32_t a, std::int32_t b) noexcept { return a < b ? a : b; }
+    /// The larger of two.
     static NOTCH_INLINE constexpr std::int32_t max(std::int32_t a, std::int32_t b) noexcept { return a > b ? a : b; }
 };
 
