@@ -15,14 +15,12 @@ class three_sigma {
 public:
     /// Takes every element of a tensor; the name would stand in error messages.
     template <notch::viewable_as<float> Tensor> void observe(const Tensor& tensor, std::string_view = {}) {
-        const auto values = notch::as_view(tensor);
-        static_assert(decltype(values)::rank == 1, "three_sigma takes tensors of rank 1, to keep this example short");
-        for (std::size_t i = 0; i < values.extent(0); ++i) {
-            const double x = static_cast<double>(values(i));
+        notch::for_each_element(notch::as_view(tensor), [this](float element) { // of any rank and any strides
+            const double x = static_cast<double>(element);
             ++count_;
             sum_ += x;
             squares_ += x * x;
-        }
+        });
     }
 
     /// Number of values seen.
