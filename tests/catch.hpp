@@ -14,8 +14,7 @@ using text_matcher = Catch::Matchers::StdString::ContainsMatcher;
 #include <string>
 
 /// Matches a message that contains a text.
-inline text_matcher containing(const std::string& text)
-{
+inline text_matcher containing(const std::string& text) {
 #if __has_include(<catch2/catch_all.hpp>)
     return Catch::Matchers::ContainsSubstring(text);
 #else

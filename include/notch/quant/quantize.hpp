@@ -61,6 +61,10 @@ void for_each_contiguous(const row_access<const float, Rank>& access, std::size_
     }
 }
 
+/// What may stand in the brackets of quantize<..>(x, params).
+template <class Tag, class Q>
+concept instruction_set_or_quantizer_of_the_parameters = simd::is_instruction_set<Tag> || std::is_same_v<Tag, Q>;
+
 /// Codes of a tensor, by a walk that depends on the rounding rule and the code type alone.
 template <class Arch, rounding Rule, class Code, std::size_t Rank>
 void quantize_codes(const strided_view<const float, Rank>& x, const block_grid<Rank>& grid, const block_maps& maps,
@@ -173,24 +177,19 @@ void quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std::stri
 }
 
 /// Codes of a tensor under known parameters. Raises as quantize_to does, and returns nothing then.
-template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
-          executor Executor = serial>
+/// The first template argument may be an instruction set, or the quantizer of the parameters: quantize<Q>(x, params).
+template <class Tag = simd::default_arch, quantizer_type Q, viewable_as<float> X, executor Executor = serial>
+    requires detail::instruction_set_or_quantizer_of_the_parameters<Tag, Q>
 [[nodiscard]] quantized_tensor<Q, view_of<const X>::rank> quantize(const X& x, const quant_params<Q>& params,
                                                                    std::string_view name = {}, Executor&& run = {}) {
+    using arch = std::conditional_t<std::same_as<Tag, Q>, simd::default_arch, Tag>;
     const strided_view<const float, view_of<const X>::rank> view = as_view(x);
     quantized_tensor<Q, view_of<const X>::rank> result{
         dense_tensor<typename Q::code_type, view_of<const X>::rank>(view.shape()), params, std::string(name)};
-    detail::quantize_codes<Arch, typename Q::rounding_rule>(view, detail::checked_grid(params, view.shape(), name),
+    detail::quantize_codes<arch, typename Q::rounding_rule>(view, detail::checked_grid(params, view.shape(), name),
                                                             detail::maps_of(params), name, detail::executor_ref(run),
                                                             result.codes.data());
     return result;
-}
-
-/// The same with the quantizer spelled out, which the parameters must belong to: quantize<Q>(x, params).
-template <quantizer_type Q, simd::instruction_set Arch = simd::default_arch, viewable_as<float> X,
-          std::same_as<quant_params<Q>> Params, executor Executor = serial>
-[[nodiscard]] auto quantize(const X& x, const Params& params, std::string_view name = {}, Executor&& run = {}) {
-    return quantize<Arch>(x, params, name, run);
 }
 
 /// Reals of a quantized tensor, in the channel order of the float tensor it came from, written to a view of any strides.

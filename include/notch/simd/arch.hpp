@@ -17,7 +17,7 @@
 /// | neon64    | any AArch64                    | 4                   |
 #pragma once
 
-#include <concepts>
+#include <type_traits>
 
 namespace notch::simd {
 
@@ -59,9 +59,14 @@ using default_arch = neon64;
 using default_arch = scalar;
 #endif
 
+/// True for the tags of this file.
+template <class A>
+inline constexpr bool is_instruction_set =
+    std::is_same_v<A, scalar> || std::is_same_v<A, sse41> || std::is_same_v<A, avx2> || std::is_same_v<A, avx512bw> ||
+    std::is_same_v<A, neon64>;
+
 /// An instruction set: a tag of this file.
 template <class A>
-concept instruction_set = std::same_as<A, scalar> || std::same_as<A, sse41> || std::same_as<A, avx2> ||
-    std::same_as<A, avx512bw> || std::same_as<A, neon64>;
+concept instruction_set = is_instruction_set<A>;
 
 } // namespace notch::simd
