@@ -26,6 +26,15 @@ struct matrix {
     int stride(std::size_t axis) const { return axis == 0 ? 1 : rows; }
 };
 
+// A foreign tensor with contiguous elements but no adapter: as a range it would lose its shape.
+struct unknown_tensor {
+    std::vector<float> values;
+    float* data() { return values.data(); }
+    const float* data() const { return values.data(); }
+    std::size_t size() const { return values.size(); }
+    std::array<std::size_t, 2> shape() const { return {2, values.size() / 2}; }
+};
+
 // A foreign tensor that needs an adapter.
 struct image {
     std::vector<float> pixels;
@@ -112,6 +121,7 @@ TEST_CASE("as_view accepts ranges, tensors and adapted types", "[tensor_view]") 
     STATIC_REQUIRE(viewable_as<elsewhere::image, float>);
     STATIC_REQUIRE_FALSE(viewable_as<std::vector<double>, float>);
     STATIC_REQUIRE_FALSE(viewable_as<int, float>);
+    STATIC_REQUIRE_FALSE(viewable_as<elsewhere::unknown_tensor, float>);
     STATIC_REQUIRE(writable_as<std::vector<float>, float>);
     STATIC_REQUIRE_FALSE(writable_as<elsewhere::matrix, float>);
     STATIC_REQUIRE_FALSE(writable_as<const std::vector<float>, float>);
@@ -128,6 +138,7 @@ TEST_CASE("the view of a dying owner does not compile", "[tensor_view]") {
     STATIC_REQUIRE_FALSE(viewable_temporary<dense_tensor<float, 2>>);
     STATIC_REQUIRE_FALSE(viewable_temporary<std::vector<float>>);
     STATIC_REQUIRE(viewable_temporary<strided_view<float, 2>>);
+    STATIC_REQUIRE_FALSE(viewable_temporary<std::array<float, 3>>);
     STATIC_REQUIRE(viewable_temporary<std::span<float>>);
     STATIC_REQUIRE(viewable_temporary<dense_tensor<float, 2>&>);
 }

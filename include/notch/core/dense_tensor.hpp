@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace notch {
 
@@ -24,10 +24,6 @@ template <class T> class aligned_buffer {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T>);
     static constexpr std::align_val_t alignment{64};
 
-    struct release {
-        void operator()(T* pointer) const noexcept { ::operator delete(pointer, alignment); }
-    };
-
 public:
     aligned_buffer() = default;
     explicit aligned_buffer(std::size_t count)
@@ -36,23 +32,23 @@ public:
                                  ::operator new(checked_product(count, sizeof(T), "bytes of a buffer"), alignment))),
           size_(count) {}
     aligned_buffer(const aligned_buffer& other) : aligned_buffer(other.size_) {
-        std::copy_n(other.data(), other.size_, data());
+        std::copy_n(other.data_, other.size_, data_);
     }
     aligned_buffer(aligned_buffer&& other) noexcept
-        : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+        : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
     aligned_buffer& operator=(aligned_buffer other) noexcept {
-        data_ = std::move(other.data_);
-        size_ = std::exchange(other.size_, 0);
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
         return *this;
     }
-    ~aligned_buffer() = default;
+    ~aligned_buffer() { ::operator delete(data_, alignment); }
 
-    [[nodiscard]] T* data() noexcept { return data_.get(); }
-    [[nodiscard]] const T* data() const noexcept { return data_.get(); }
+    [[nodiscard]] T* data() noexcept { return data_; }
+    [[nodiscard]] const T* data() const noexcept { return data_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-    std::unique_ptr<T, release> data_;
+    T* data_ = nullptr;
     std::size_t size_ = 0;
 };
 

@@ -18,7 +18,7 @@
 #include <concepts>
 #include <cstddef>
 #include <limits>
-#include <ranges>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -152,10 +152,21 @@ concept adapted_tensor = !tensor_view<std::remove_cv_t<X>> && requires(X & x) {
 };
 
 template <class X>
-concept contiguous_numbers = std::ranges::contiguous_range<X> && std::ranges::sized_range<X> &&
-                             std::is_arithmetic_v<std::remove_cvref_t<std::ranges::range_reference_t<X>>> &&
-                             !tensor_view<std::remove_cvref_t<X>> &&
-                             !adapted_tensor<std::remove_reference_t<X>>;
+concept has_shape = requires(X& x) {
+    x.shape();
+};
+
+template <class X>
+concept numbers_side_by_side = requires(X& x) {
+    { std::size(x) } -> std::convertible_to<std::size_t>;
+    requires std::is_arithmetic_v<std::remove_cvref_t<decltype(*std::data(x))>>;
+};
+
+/// A range of numbers that lie side by side and have no extents of their own: a vector, an array, a span. A tensor of
+/// another library is none, even where its elements are contiguous: it would lose its shape.
+template <class X>
+concept contiguous_numbers = !tensor_view<std::remove_cvref_t<X>> && !adapted_tensor<std::remove_reference_t<X>> &&
+                             !has_shape<X> && numbers_side_by_side<X>;
 
 } // namespace detail
 
@@ -176,12 +187,12 @@ template <class V>
     return strided_view<element, view_type::rank>(tensor.data(), shape, steps);
 }
 
-/// A contiguous range of numbers as a tensor of rank 1.
+/// A contiguous range of numbers as a tensor of rank 1. A temporary is accepted only where it is itself a view.
 template <detail::contiguous_numbers Range>
-    requires std::ranges::borrowed_range<Range>
+    requires(std::is_lvalue_reference_v<Range> || std::ranges::enable_borrowed_range<std::remove_cvref_t<Range>>)
 [[nodiscard]] constexpr auto as_view(Range&& range) {
-    using element = std::remove_reference_t<std::ranges::range_reference_t<Range>>;
-    return strided_view<element, 1>(std::ranges::data(range), {static_cast<std::size_t>(std::ranges::size(range))});
+    using element = std::remove_reference_t<decltype(*std::data(range))>;
+    return strided_view<element, 1>(std::data(range), {static_cast<std::size_t>(std::size(range))});
 }
 
 /// A tensor of another library, through its view_adapter.

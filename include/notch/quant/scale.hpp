@@ -25,7 +25,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <ranges>
 #include <string_view>
 
 namespace notch {
@@ -177,7 +176,7 @@ concept scale_type = requires(double scale, const typename S::value_type& value)
 /// A scale type that offers several values for one wanted scale, to be compared by square error.
 template <class S>
 concept searching_scale_type = scale_type<S> && requires(double scale) {
-    { S::candidates(scale) } -> std::ranges::forward_range;
+    { *std::begin(S::candidates(scale)) } -> std::convertible_to<typename S::value_type>;
 };
 
 } // namespace notch
