@@ -5,7 +5,6 @@
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/percentile.hpp>
 
-#include <chrono>
 #include <cstdlib>
 #include <limits>
 #include <memory>
@@ -66,21 +65,14 @@ TEST_CASE("1,024 histograms of a million values each stay under 64 MiB") {
 #if defined(NOTCH_TEST_COUNTS_MEMORY)
     const std::size_t before = live_bytes;
 #endif
-    const auto start = std::chrono::steady_clock::now();
     for (std::size_t i = 0; i < seen.size(); ++i)
         seen[i].observe(notch::strided_view<const float, 1>(stream.data() + i, {count}));
-    const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
 #if defined(NOTCH_TEST_COUNTS_MEMORY)
     const std::size_t used = live_bytes - before + seen.size() * sizeof(histogram);
     CHECK(used >= seen.size() * 4096 * sizeof(std::uint64_t)); // the counter counts
     CHECK(used < std::size_t{64} << 20);
 #else
     WARN("memory is not counted in this build");
-#endif
-    const double per_value = time.count() / static_cast<double>(count * seen.size());
-    WARN(per_value << " ns a value");
-#if defined(NDEBUG) && !defined(NOTCH_TEST_SANITIZED)
-    CHECK(per_value < 20.0); // ten times what is measured: only a change of kind fails
 #endif
 
     bool complete = true;
