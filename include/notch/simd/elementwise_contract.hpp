@@ -22,11 +22,15 @@
 /// and, where stores past the caches exist, `alignment`, `stream` beside each `store` of four lanes or of
 /// floats, and `fence`. `shorter` may name the instruction set that serves runs below `width`.
 ///
+/// A tag without a specialisation has the lanes of its nearest ancestor that has one: avx512vnni those of
+/// avx512bw. The kernels keep the name of the tag, so a unit compiled for VNNI shares no code with one that is not.
+///
 /// No operation may depend on the rounding mode except float products and conversions to float, which
 /// every ISO C++ program runs in round-to-nearest; none may divide, and none may compare NaN.
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,8 +59,11 @@ namespace detail {
 
 } // namespace detail
 
-/// Without a specialisation there is one lane, a float, and the scalar definitions are used.
-template <class Arch> struct elementwise {
+/// Without a specialisation, what the next weaker instruction set offers.
+template <class Arch> struct elementwise : elementwise<typename Arch::parent> {};
+
+/// One lane, a float: the scalar definitions are used.
+template <> struct elementwise<scalar> {
     static constexpr std::size_t width = 1; ///< floats per lane
 };
 

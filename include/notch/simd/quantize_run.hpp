@@ -194,8 +194,14 @@ template <class Arch, class Rounding, class Code>
             if (count >= isa::width)
                 return step.is_single ? detail::quantize_lanes<Arch, Rounding, true>(x, count, step, dst, path)
                                       : detail::quantize_lanes<Arch, Rounding, false>(x, count, step, dst, path);
-        if constexpr (requires { typename isa::shorter; })
-            return quantize_run<typename isa::shorter, Rounding>(x, count, step, dst);
+        if constexpr (requires { typename isa::shorter; }) {
+            // Inlined: a quantize_run of the shorter tag would be a symbol that units without the wider flags have too.
+            using shorter = typename isa::shorter;
+            if constexpr (detail::rounds_lanes<Rounding, shorter>)
+                if (count >= elementwise<shorter>::width)
+                    return step.is_single ? detail::quantize_lanes<shorter, Rounding, true>(x, count, step, dst, path)
+                                          : detail::quantize_lanes<shorter, Rounding, false>(x, count, step, dst, path);
+        }
     }
     return detail::quantize_elements<Rounding>(x, count, step, dst);
 }
