@@ -1,0 +1,84 @@
+/// @file
+/// The lanes of the epilogues: one int32, or a register of them, with its companion of floats.
+///
+///     lane_of<Arch>                  the widest lane of an instruction set; std::int32_t for scalar
+///     float_lane<Lane>               as many floats
+///     to_floats(lane)                float(x), rounded to nearest even
+///     to_ints(floats)                exact for whole numbers in int32; anything else is a precondition
+///     load_floats<Lane>(p), store_floats(p, floats), clamp_floats(x, lowest, highest)
+///     as_rounded(floats)             the product as rounded: no compiler may contract what passes here
+///     store_saturated(p, lane)       uint8_t or int8_t, clamped to the type
+///
+/// Registers wrap around as two's complement, and so do the functions wrap_add and wrap_sub of an int32.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/elementwise_isa.hpp>
+#include <notch/simd/lane.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::simd {
+
+/// One float, at a point the optimizer cannot look through: a product that passes here is rounded.
+[[nodiscard]] NOTCH_INLINE float as_rounded(float x) noexcept {
+#if defined(__x86_64__)
+    asm("" : "+x"(x));
+    return x;
+#elif defined(__aarch64__)
+    asm("" : "+w"(x));
+    return x;
+#else
+    volatile float stored = x;
+    return stored;
+#endif
+}
+
+/// float(x), rounded to nearest even.
+[[nodiscard]] NOTCH_INLINE float to_floats(std::int32_t x) noexcept { return static_cast<float>(x); }
+/// The integer that x is. Precondition: x is whole and in int32.
+[[nodiscard]] NOTCH_INLINE std::int32_t to_ints(float x) noexcept { return static_cast<std::int32_t>(x); }
+/// The smaller of highest and the larger of x and lowest.
+[[nodiscard]] NOTCH_INLINE float clamp_floats(float x, float lowest, float highest) noexcept {
+    const float above = x > lowest ? x : lowest;
+    return above < highest ? above : highest;
+}
+/// Writes a float.
+NOTCH_INLINE void store_floats(float* to, float x) noexcept { *to = x; }
+/// Writes one code, clamped to its type.
+NOTCH_INLINE void store_saturated(std::uint8_t* to, std::int32_t x) noexcept {
+    *to = static_cast<std::uint8_t>(x < 0 ? 0 : x > 255 ? 255 : x);
+}
+/// Writes one code, clamped to its type.
+NOTCH_INLINE void store_saturated(std::int8_t* to, std::int32_t x) noexcept {
+    *to = static_cast<std::int8_t>(x < -128 ? -128 : x > 127 ? 127 : x);
+}
+
+/// The companion of a lane and how it is read.
+template <class Lane> struct lane_floats;
+
+/// One float.
+template <> struct lane_floats<std::int32_t> {
+    using type = float;                                                          ///< the companion
+    static NOTCH_INLINE float load(const float* from) noexcept { return *from; } ///< the float at an address
+};
+
+/// As many floats as the lane has integers.
+template <class Lane> using float_lane = typename lane_floats<Lane>::type;
+
+/// Reads lane_width floats from an address of any alignment.
+template <class Lane> [[nodiscard]] NOTCH_INLINE float_lane<Lane> load_floats(const float* from) noexcept {
+    return lane_floats<Lane>::load(from);
+}
+
+/// The widest lane of an instruction set.
+template <class Arch> struct widest_lane {
+    using type = std::int32_t; ///< the lane
+};
+
+/// The widest lane of an instruction set.
+template <class Arch> using lane_of = typename widest_lane<Arch>::type;
+
+} // namespace notch::simd
