@@ -22,6 +22,12 @@
 
 namespace notch {
 
+/// The 64-bit product is rounded once: multiply_single.
+struct single_rounding {};
+
+/// The doubled product's high half is rounded, then the shift is: multiply_double.
+struct double_rounding {};
+
 /// A positive real number as a Q31 multiplier and a power of two, see above.
 struct q31 {
     std::int32_t multiplier = 1 << 30; ///< in [2^30, 2^31)

@@ -19,7 +19,8 @@
 /// * `real`: each run is converted to float, multiplied by a scale per column and added to a tile of floats.
 ///
 /// A chain absorbs exponents in the multiplication that widens it: pairs16(sums, 2^k). Where there are
-/// headers (64 bytes of counts, scales or multipliers per panel), they stand in front of the run.
+/// headers (64 bytes of counts, scales or multipliers per panel), they stand in front of the run; `quad` with
+/// `real` has a second one, int32 that are added to the sums before they are converted.
 ///
 /// Rows are pointers, so that a convolution can point into its image, and rows beyond the last may alias it.
 /// The tile goes to memory (a few hundred bytes that stay in the first-level cache) and not from register
@@ -28,6 +29,7 @@
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/gemm/packed_weights.hpp>
 #include <notch/simd/int_kernels.hpp>
 
 #include <array>
@@ -37,17 +39,29 @@
 
 namespace notch::detail {
 
-/// Columns of a panel.
-inline constexpr std::size_t panel_columns = 16;
-/// Inputs of a step.
-inline constexpr std::size_t step_inputs = 4;
-/// Bytes of a step of int8 weights, and of a header.
-inline constexpr std::size_t step_bytes = panel_columns * step_inputs;
-
 /// How products are added, see above.
 enum class dot_family { quad, pair, chain };
 /// What happens between runs of steps, see above.
 enum class dot_finish { once, shift, real };
+
+/// Bytes in front of each run of a panel.
+[[nodiscard]] constexpr std::size_t run_header_bytes(dot_family family, dot_finish finish) noexcept {
+    if (family == dot_family::chain || finish == dot_finish::shift)
+        return step_bytes;
+    if (finish == dot_finish::once)
+        return 0;
+    return family == dot_family::quad ? 2 * step_bytes : step_bytes;
+}
+
+/// Bytes of a step of the panel operand.
+[[nodiscard]] constexpr std::size_t operand_step_bytes(dot_family family) noexcept {
+    return family == dot_family::pair ? 2 * step_bytes : step_bytes;
+}
+
+/// Bytes of a step of the row operand.
+[[nodiscard]] constexpr std::size_t row_step_bytes(dot_family family) noexcept {
+    return operand_step_bytes(family) / panel_columns;
+}
 
 /// The work of one tile.
 struct tile_work {
@@ -146,6 +160,10 @@ NOTCH_INLINE void finish_run(const tile_registers<Arch, Rows, Panels>& tile, con
                 ops::store(place, ops::add32(ops::load(place), ops::pairs16(tile.sums[i][j], ops::load(header))));
             else if constexpr (Finish == dot_finish::shift)
                 ops::store(place, ops::add32(ops::load(place), ops::shift_left32(tile.sums[i][j], ops::load(header))));
+            else if constexpr (Family == dot_family::quad)
+                ops::add_scaled(reinterpret_cast<float*>(place),
+                                ops::add32(tile.sums[i][j], ops::load(header + step_bytes)),
+                                reinterpret_cast<const float*>(header));
             else
                 ops::add_scaled(reinterpret_cast<float*>(place), tile.sums[i][j],
                                 reinterpret_cast<const float*>(header));
@@ -177,7 +195,7 @@ void tile_product(const tile_work& work) noexcept {
                 const std::byte* headers[Panels];
                 for (std::size_t p = 0; p < Panels; ++p) {
                     headers[p] = panels[p];
-                    panels[p] += step_bytes;
+                    panels[p] += run_header_bytes(Family, Finish);
                 }
                 tile.clear();
                 add_steps<Arch, Family>(tile, rows, panels, offset, work.runs[run]);

@@ -120,12 +120,6 @@ template <snap_rule Snap = snap_least_squares> struct power_of_two {
     }
 };
 
-/// The 64-bit product is rounded once (see core/fixed_point.hpp).
-struct single_rounding {};
-
-/// The doubled product's high half is rounded, then the shift is (see core/fixed_point.hpp).
-struct double_rounding {};
-
 /// Scales m 2^(e-31): requantization multiplies by an integer and shifts.
 template <class Style = single_rounding> struct fixed_point {
     static_assert(std::same_as<Style, single_rounding> || std::same_as<Style, double_rounding>,

@@ -1,11 +1,13 @@
 /// @file
-/// The lanes and integer products of every instruction set that this translation unit is compiled for.
+/// The lanes, integer products and operands of every instruction set that this translation unit is compiled for.
 #pragma once
 
+#include <notch/simd/expand.hpp>
 #include <notch/simd/int_lane.hpp>
 #include <notch/simd/int_ops.hpp>
 
 #if defined(__AVX2__)
+#include <notch/simd/expand_avx2.hpp>
 #include <notch/simd/int_lane_avx2.hpp>
 #include <notch/simd/int_ops_avx2.hpp>
 #endif

@@ -1,0 +1,136 @@
+/// @file
+/// Stage: power-of-two requantization, a rounding shift.
+///
+///     code = round(sum * 2^(e_sum[c] - e_out)) = shift_right(sum, n),   n = e_out - e_sum[c]
+///
+/// e_sum[c] = exponent of the activations + exponent of the weights of output c. A negative n is a shift to the left and
+/// must not leave int32. From n = 31 on everything is 0, which the stage knows from the bound of the sums.
+#pragma once
+
+#include <notch/core/random.hpp>
+#include <notch/core/rounding.hpp>
+#include <notch/epilogue/stage.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace notch {
+
+namespace detail {
+
+/// Shift counts of the columns: offset - exponents[c], in [-30, 30] once checked.
+struct shift_counts {
+    std::int32_t offset = 0;
+    const std::int32_t* exponents = nullptr;
+    bool has_left = false;
+
+    [[nodiscard]] std::int32_t of(std::size_t column) const noexcept {
+        return offset - (exponents == nullptr ? 0 : exponents[column]);
+    }
+
+    /// Follows the range of the sums; raises range_error where a shift cannot be done exactly.
+    void check(epilogue_problem& problem) {
+        std::int32_t least = std::numeric_limits<std::int32_t>::max();
+        std::int32_t most = std::numeric_limits<std::int32_t>::min();
+        const std::size_t lists = exponents == nullptr ? 1 : problem.columns;
+        for (std::size_t c = 0; c < lists; ++c) {
+            least = std::min(least, of(c));
+            most = std::max(most, of(c));
+        }
+        const std::int64_t magnitude = std::max(-problem.lowest, problem.highest);
+        if (most > 30 && magnitude >= (std::int64_t{1} << 29))
+            raise<range_error>(quoted(problem.name), ": a shift by ", most, " of sums up to ", magnitude,
+                               "; beyond 30 they must stay below 2^29");
+        has_left = least < 0;
+        if (least < -30 || (has_left && magnitude > (std::int64_t{std::numeric_limits<std::int32_t>::max()} >> -least)))
+            raise<range_error>(quoted(problem.name), ": a shift to the left by ", -least, " of sums up to ", magnitude,
+                               " leaves int32; the output scale is too fine");
+        const int left = has_left ? -least : 0;
+        const int right = least > 0 ? std::min(least, 30) : 0;
+        problem.lowest = (problem.lowest * (std::int64_t{1} << left) >> right);
+        problem.highest = (problem.highest * (std::int64_t{1} << left) >> right) + 1;
+    }
+};
+
+/// The rounding shift of some columns.
+template <class Rounding, simd::lane Lane> struct column_shift {
+    Lane right;
+    Lane left;
+    bool has_left;
+    std::size_t column;
+    std::size_t columns;
+    std::uint64_t seed;
+
+    NOTCH_INLINE column_shift(const shift_counts& counts, const column_site<Lane>& site, std::uint64_t stream) noexcept
+        : right(Lane(counts.offset) - site.each(counts.exponents)), left(0), has_left(counts.has_left),
+          column(site.column), columns(site.problem.columns), seed(stream) {
+        left = simd::lane_max(Lane(0) - right, Lane(0));
+        right = simd::lane_min(simd::lane_max(right, Lane(0)), Lane(30));
+    }
+    NOTCH_INLINE Lane operator()(Lane x, std::size_t row) const noexcept {
+        if (has_left)
+            x = x << left;
+        if constexpr (random_rounding<Rounding>) {
+            std::int32_t random[simd::lane_width<Lane>];
+            for (std::size_t i = 0; i < simd::lane_width<Lane>; ++i)
+                random[i] = counter_random(seed, row * columns + column + i);
+            return Rounding::shift_right(x, right, simd::load_lane<Lane>(random));
+        } else {
+            static_cast<void>(row);
+            return Rounding::shift_right(x, right);
+        }
+    }
+};
+
+} // namespace detail
+
+/// Requantizes to codes of scale 2^exponent. Activations and weights have power-of-two scales.
+template <rounding Rounding = nearest_even> struct shift_requantize {
+    std::int32_t exponent = 0; ///< e_out
+    std::uint64_t seed = 0;    ///< of a random rounding rule; the index is row * columns + column
+
+    /// Raises unsupported_error for scales that are no powers of two; range_error where a shift cannot be exact.
+    void prepare(epilogue_problem& problem) {
+        if (!problem.powers_of_two || problem.is_float)
+            detail::raise<unsupported_error>(
+                detail::quoted(problem.name),
+                ": shift_requantize needs power-of-two scales "
+                "of activations and weights; use fixed_point_requantize or real_requantize");
+        counts_ = {exponent - problem.exponent, problem.exponents, false};
+        counts_.check(problem);
+        problem.exponents = nullptr;
+        problem.exponent = exponent;
+    }
+    /// The shift of some columns.
+    template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
+        return detail::column_shift<Rounding, Lane>(counts_, site, seed);
+    }
+
+    detail::shift_counts counts_{}; ///< set by prepare
+};
+
+shift_requantize(std::int32_t)->shift_requantize<>;
+
+/// Shifts by given counts, whatever the scales: round(x / 2^count).
+template <rounding Rounding = nearest_even> struct shift_right_by {
+    std::int32_t count = 0; ///< in [-30, 30]; negative is a shift to the left
+    std::uint64_t seed = 0; ///< of a random rounding rule
+
+    /// Raises range_error where a shift cannot be exact.
+    void prepare(epilogue_problem& problem) {
+        counts_ = {count, nullptr, false};
+        counts_.check(problem);
+        problem.exponent += count;
+    }
+    /// The shift of some columns.
+    template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
+        return detail::column_shift<Rounding, Lane>(counts_, site, seed);
+    }
+
+    detail::shift_counts counts_{}; ///< set by prepare
+};
+
+shift_right_by(std::int32_t)->shift_right_by<>;
+
+} // namespace notch

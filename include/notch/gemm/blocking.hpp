@@ -1,0 +1,180 @@
+/// @file
+/// How a product is cut: into tasks for threads, into blocks of rows that stay in the cache, into tiles.
+///
+///     for each block of rows            operands of the rows are made, where they cannot be read in place
+///         for each group of panels      operands of the panels are made, once per block
+///             for each tile of rows     microkernel, then epilogue
+///
+/// The inputs are not cut: a panel operand of 16 outputs and thousands of inputs stays in the second-level cache, and rows
+/// are read in order. Tasks share nothing: each makes the operands it needs. Results do not depend on the number
+/// of tasks, since every output is computed by one of them, in one order.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/gemm/kernel_list.hpp>
+#include <notch/gemm/operand.hpp>
+#include <notch/gemm/store_tile.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// Bytes of row operands that a task keeps.
+inline constexpr std::size_t row_block_bytes = std::size_t{1} << 20;
+
+/// How a product is cut.
+struct gemm_blocking {
+    std::size_t tile_rows = 1;   ///< of the largest tile
+    std::size_t tile_panels = 1; ///< panels of a group
+    std::size_t row_tasks = 1;
+    std::size_t column_tasks = 1;
+    std::size_t groups = 1;     ///< of panels
+    std::size_t block_rows = 1; ///< rows whose operands are made at once
+    bool copies_rows = false;
+    bool copies_panels = false;
+    std::size_t run_bytes = 0;  ///< workspace of all tasks: the runs
+    std::size_t row_bytes = 0;  ///< workspace of a task: row operands
+    std::size_t task_bytes = 0; ///< workspace of a task
+
+    [[nodiscard]] std::size_t tasks() const noexcept { return row_tasks * column_tasks; }
+    [[nodiscard]] std::size_t workspace() const noexcept { return run_bytes + tasks() * task_bytes; }
+};
+
+/// Cuts a product of some rows. `in_place`: row operands need not be made.
+template <class Arch>
+[[nodiscard]] gemm_blocking cut_product(const packed_header& head, const kernel_choice& choice, std::size_t rows,
+                                        bool in_place, std::size_t tasks) noexcept {
+    using ops = simd::int_ops<Arch>;
+    gemm_blocking cut;
+    cut.tile_rows = ops::tile_rows;
+    cut.tile_panels = std::min(ops::tile_panels, head.panels());
+    if (cut.tile_panels < ops::tile_panels)
+        cut.tile_panels = 1;
+    cut.groups = ceil_div(head.panels(), cut.tile_panels);
+    tasks = std::max<std::size_t>(tasks, 1);
+    cut.row_tasks = std::clamp<std::size_t>(rows / (2 * cut.tile_rows), 1, tasks);
+    cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
+    cut.copies_rows = !in_place;
+    cut.copies_panels = !panels_in_place(head, choice);
+    const std::size_t task_rows = ceil_div(std::max<std::size_t>(rows, 1), cut.row_tasks);
+    cut.block_rows = task_rows;
+    if (cut.copies_rows) {
+        const std::size_t most = std::max<std::size_t>(row_block_bytes / choice.row_bytes / cut.tile_rows, 4);
+        cut.block_rows = std::min(task_rows, most * cut.tile_rows);
+        cut.row_bytes = round_up(cut.block_rows * choice.row_bytes, 64);
+    }
+    cut.run_bytes = round_up(choice.run_count * sizeof(std::uint32_t), 64);
+    cut.task_bytes = cut.row_bytes + (cut.copies_panels ? cut.tile_panels * choice.panel_bytes : 0);
+    return cut;
+}
+
+/// A product without its epilogue.
+struct gemm_job {
+    const packed_weights* weights = nullptr;
+    kernel_choice choice{};
+    gemm_blocking cut{};
+    activation_rows rows{};
+    const std::uint32_t* runs = nullptr;
+    std::int32_t zero_point = 0; ///< of the row operands
+};
+
+/// Part `part` of `count` things cut into `parts`.
+[[nodiscard]] constexpr std::size_t part_begin(std::size_t count, std::size_t parts, std::size_t part) noexcept {
+    return count / parts * part + std::min(part, count % parts);
+}
+
+/// One task.
+template <class Arch, class Store> class gemm_task {
+    using ops = simd::int_ops<Arch>;
+    static constexpr std::size_t most_rows = ops::tile_rows;
+    static constexpr std::size_t most_panels = ops::tile_panels;
+
+public:
+    gemm_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
+        : job_(job), head_(job.weights->header()), store_(store), row_memory_(workspace),
+          panel_memory_(workspace + job.cut.row_bytes) {}
+
+    /// Computes task number `task`.
+    void run(std::size_t task) noexcept {
+        const gemm_blocking& cut = job_.cut;
+        const std::size_t row_task = task / cut.column_tasks;
+        const std::size_t column_task = task % cut.column_tasks;
+        const std::size_t end = part_begin(job_.rows.rows, cut.row_tasks, row_task + 1);
+        const std::size_t first_group = part_begin(cut.groups, cut.column_tasks, column_task);
+        const std::size_t last_group = part_begin(cut.groups, cut.column_tasks, column_task + 1);
+        for (std::size_t row = part_begin(job_.rows.rows, cut.row_tasks, row_task); row < end;) {
+            const std::size_t rows = std::min(cut.block_rows, end - row);
+            make_rows(row, rows);
+            for (std::size_t group = first_group; group < last_group; ++group)
+                run_group(group, row, rows);
+            row += rows;
+        }
+    }
+
+private:
+    void make_rows(std::size_t first, std::size_t rows) noexcept {
+        if (!job_.cut.copies_rows) {
+            row_base_ = reinterpret_cast<const std::byte*>(job_.rows.data) +
+                        static_cast<std::ptrdiff_t>(first) * job_.rows.row_stride;
+            row_stride_ = job_.rows.row_stride;
+            return;
+        }
+        const auto* order = job_.weights->section<std::uint32_t>(head_.order);
+        for (std::size_t r = 0; r < rows; ++r)
+            expand_row<Arch>(head_, job_.choice, job_.rows, first + r, order, row_memory_ + r * job_.choice.row_bytes);
+        row_base_ = row_memory_;
+        row_stride_ = static_cast<std::ptrdiff_t>(job_.choice.row_bytes);
+    }
+
+    void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
+        const std::size_t first = group * job_.cut.tile_panels;
+        const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
+        const std::byte* streams[most_panels];
+        for (std::size_t p = 0; p < panels; ++p) {
+            if (job_.cut.copies_panels) {
+                std::byte* memory = panel_memory_ + p * job_.choice.panel_bytes;
+                expand_panel<Arch>(*job_.weights, job_.choice, job_.zero_point, first + p, memory);
+                streams[p] = memory;
+            } else {
+                streams[p] = job_.weights->template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
+            }
+        }
+        if (panels == most_panels) {
+            run_tiles(streams, panels, first, row, rows);
+            return;
+        }
+        for (std::size_t p = 0; p < panels; ++p)
+            run_tiles(streams + p, 1, first + p, row, rows);
+    }
+
+    /// All tiles of some rows and panels.
+    void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel, std::size_t row,
+                   std::size_t rows) noexcept {
+        alignas(64) std::int32_t tile[most_rows * most_panels * panel_columns];
+        const std::byte* pointers[most_rows];
+        tile_work work{pointers, streams, job_.runs, job_.choice.run_count, head_.terms, tile};
+        const std::size_t tiles = ceil_div(rows, most_rows);
+        const std::size_t column = first_panel * panel_columns;
+        const std::size_t columns = std::min<std::size_t>(panels * panel_columns, head_.outputs - column);
+        for (std::size_t t = 0; t < tiles; ++t) {
+            const std::size_t begin = part_begin(rows, tiles, t);
+            const std::size_t count = part_begin(rows, tiles, t + 1) - begin;
+            for (std::size_t r = 0; r < count; ++r)
+                pointers[r] = row_base_ + static_cast<std::ptrdiff_t>(begin + r) * row_stride_;
+            find_kernel<Arch>(job_.choice, panels, count)(work);
+            store_(tile, {row + begin, count, column, columns, panels * panel_columns});
+        }
+    }
+
+    const gemm_job& job_;
+    const packed_header& head_;
+    const Store& store_;
+    std::byte* row_memory_;
+    std::byte* panel_memory_;
+    const std::byte* row_base_ = nullptr;
+    std::ptrdiff_t row_stride_ = 0;
+};
+
+} // namespace notch::detail

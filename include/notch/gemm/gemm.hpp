@@ -1,0 +1,182 @@
+/// @file
+/// gemm: 8-bit activations times packed weights, requantized in the cache.
+///
+///     dst[m][n] = epilogue(sum over k of (a[m][k] - a_zero) * W[n][k])
+///
+/// W is [outputs, inputs] as pack() took it. Where the scale changes along the inputs and is a power of two, the sum is
+/// that of value * 2^(e_block - e_min[n]), exact in integers; real scales are summed as floats, block by block.
+/// gemm/reference.hpp defines the result bit for bit; it does not depend on the instruction set or the number of tasks.
+#pragma once
+
+#include <notch/core/executor.hpp>
+#include <notch/core/tensor_view.hpp>
+#include <notch/epilogue/stage.hpp>
+#include <notch/gemm/activations.hpp>
+#include <notch/gemm/blocking.hpp>
+#include <notch/gemm/packed_weights.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace notch {
+
+/// How a product is run; it never changes a result.
+struct gemm_options {
+    std::size_t tasks = 1;            ///< pieces for the executor; as many as there are threads
+    std::span<std::byte> workspace{}; ///< gemm_workspace() bytes, any alignment; empty: allocated where needed
+};
+
+namespace detail {
+
+/// Workspace that needs no allocation.
+inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
+
+[[nodiscard]] inline std::byte* align_64(std::byte* p) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(p);
+    return p + (round_up(address, 64) - address);
+}
+
+template <class Arch>
+[[nodiscard]] gemm_job plan_product(const packed_weights& weights, const activation_rows& rows, std::size_t tasks) {
+    gemm_job job;
+    job.weights = &weights;
+    job.choice = choose_kernel<Arch>(weights.header());
+    job.rows = rows;
+    job.zero_point = operand_zero_point(job.choice, rows);
+    job.cut = cut_product<Arch>(weights.header(), job.choice, rows.rows,
+                                rows_in_place(weights.header(), job.choice, rows), tasks);
+    return job;
+}
+
+/// Runs a planned product in a workspace.
+template <class Arch, class Store>
+void run_product(gemm_job& job, const Store& store, executor_ref run, std::byte* workspace) {
+    std::byte* memory = align_64(workspace);
+    auto* runs = reinterpret_cast<std::uint32_t*>(memory);
+    fill_runs(job.weights->header(), job.choice, runs);
+    job.runs = runs;
+    memory += job.cut.run_bytes;
+    run_tasks(run, job.cut.tasks(), [&](std::size_t task) {
+        gemm_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
+    });
+}
+
+/// The same in the caller's workspace, in a small one, or in one that is allocated.
+template <class Arch, class Store>
+void run_product(gemm_job& job, const Store& store, executor_ref run, std::span<std::byte> workspace) {
+    const std::size_t needed = job.cut.workspace() + 63;
+    if (!workspace.empty()) {
+        if (workspace.size() < needed)
+            raise<range_error>(quoted(job.weights->name()), ": a workspace of ", workspace.size(),
+                               " bytes; gemm_workspace asks for ", needed);
+        run_product<Arch>(job, store, run, workspace.data());
+    } else if (needed <= small_workspace) {
+        std::byte memory[small_workspace];
+        run_product<Arch>(job, store, run, memory);
+    } else {
+        aligned_buffer<std::byte> memory(needed);
+        run_product<Arch>(job, store, run, memory.data());
+    }
+}
+
+/// What the epilogue is told.
+[[nodiscard]] inline epilogue_problem problem_of(const gemm_operand& a, const packed_weights& weights) {
+    const packed_header& head = weights.header();
+    epilogue_problem problem;
+    problem.rows = a.codes.rows;
+    problem.columns = weights.outputs();
+    problem.name = weights.name();
+    problem.powers_of_two = a.power_of_two && weights.kind() == scale_kind::power_of_two;
+    if (problem.powers_of_two)
+        problem.exponents = weights.exponents().data();
+    problem.exponent = a.exponent;
+    problem.scales = weights.scales().data();
+    problem.scale = a.scale;
+    problem.is_float = head.block_scales != 0;
+    problem.lowest = -head.bound;
+    problem.highest = head.bound;
+    return problem;
+}
+
+template <class T> struct output_type : std::false_type {};
+template <> struct output_type<std::uint8_t> : std::true_type {};
+template <> struct output_type<std::int8_t> : std::true_type {};
+template <> struct output_type<std::int32_t> : std::true_type {};
+template <> struct output_type<float> : std::true_type {};
+
+template <class Arch, class Epilogue, class T>
+void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue epilogue, const strided_view<T, 2>& dst,
+               const gemm_options& options, executor_ref run) {
+    if (a.inputs != weights.inputs())
+        raise<shape_error>("gemm: activations [", a.codes.rows, ", ", a.inputs, "] times ", quoted(weights.name()),
+                           " [", weights.outputs(), ", ", weights.inputs(), "]: the inputs differ");
+    if (dst.extent(0) != a.codes.rows || dst.extent(1) != weights.outputs())
+        raise<shape_error>("gemm: ", quoted(weights.name()), ": a destination of extents ", dst.shape(),
+                           " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");
+    epilogue_problem problem = problem_of(a, weights);
+    const bool floats = problem.is_float;
+    prepare_stage(epilogue, problem);
+    if (a.codes.rows == 0)
+        return;
+    gemm_job job = plan_product<Arch>(weights, a.codes, options.tasks);
+    const tile_store<Arch, Epilogue, T> store(epilogue, problem, weights.section<std::int32_t>(weights.header().sums),
+                                              job.zero_point, dst);
+    if (floats) {
+        if constexpr (stores_sums<Epilogue, T, float>()) {
+            const auto finish = [&store](const std::int32_t* tile, const tile_place& place) {
+                store.template finish<true>(tile, place);
+            };
+            run_product<Arch>(job, finish, run, options.workspace);
+        } else {
+            raise<unsupported_error>("gemm: ", quoted(weights.name()),
+                                     " has real scales that change along the inputs, "
+                                     "so sums are floats; let the epilogue begin with real_requantize (or, for a float "
+                                     "destination, to_real)");
+        }
+        return;
+    }
+    if constexpr (stores_sums<Epilogue, T, std::int32_t>()) {
+        const auto finish = [&store](const std::int32_t* tile, const tile_place& place) {
+            store.template finish<false>(tile, place);
+        };
+        run_product<Arch>(job, finish, run, options.workspace);
+    } else {
+        raise<unsupported_error>("gemm: ", quoted(weights.name()),
+                                 ": sums are integers; a float destination needs the epilogue to_real");
+    }
+}
+
+} // namespace detail
+
+/// Bytes of workspace that gemm needs for activations of `rows` rows, whatever their strides and sign.
+template <class Arch = simd::default_arch>
+[[nodiscard]] std::size_t gemm_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks = 1) {
+    const detail::kernel_choice choice = detail::choose_kernel<Arch>(weights.header());
+    return detail::cut_product<Arch>(weights.header(), choice, rows, false, tasks).workspace() + 63;
+}
+
+/// Computes dst = epilogue(a * W^T), see above. `a` is [rows, inputs]: a quantized_tensor with one scale, activation_codes,
+/// or any view of int8_t or uint8_t. `dst` is [rows, outputs] of uint8_t, int8_t, int32_t or float, any strides; it must
+/// not overlap `a`. Allocates nothing where options.workspace is given or little is needed (16 KiB).
+/// Raises shape_error, range_error and unsupported_error, as the stages of the epilogue do, before anything is written.
+template <class Arch = simd::default_arch, detail::gemm_left A, epilogue_stage Epilogue, class Dst,
+          executor Executor = serial>
+void gemm(const A& a, const packed_weights& weights, const Epilogue& epilogue, Dst&& dst,
+          const gemm_options& options = {}, Executor&& run = {}) {
+    const auto to = as_view(dst);
+    using view = std::remove_cvref_t<decltype(to)>;
+    using element = typename view::element_type;
+    static_assert(view::rank == 2, "gemm: the destination is [rows, outputs], of rank 2");
+    static_assert(detail::output_type<element>::value,
+                  "gemm: the destination has elements uint8_t, int8_t, int32_t or float, not const");
+    static_assert(detail::stores_sums<Epilogue, element, std::int32_t>() ||
+                      detail::stores_sums<Epilogue, element, float>(),
+                  "gemm: what leaves the epilogue does not fit the destination; a float destination needs to_real, an "
+                  "integer one must not have it");
+    detail::gemm_into<Arch, Epilogue, element>(detail::operand_of(a), weights, epilogue, to, options,
+                                               detail::executor_ref(run));
+}
+
+} // namespace notch

@@ -1,0 +1,172 @@
+/// @file
+/// Packed weights: the form in which the kernels read a weight matrix, one block of bytes.
+///
+/// Sixteen outputs form a panel, four inputs a step; a step of a panel is [16 outputs][4 inputs]. Codes of
+/// two or four bits share bytes so that one mask or one shift of a register gives a whole step:
+///
+///     8 bits    64 bytes are one step, value = int8
+///     4 bits    64 bytes are two steps, the first one in the low halves of the bytes
+///     2 bits    64 bytes are four steps, from the lowest bits up
+///     value = stored code - bias, bias one number or one per block and output
+///
+/// Where the scale changes along the inputs, the inputs are cut into depth blocks. A block is padded to whole
+/// steps, and its codes to whole units of 64 bytes. Two-term weights (W = coarse 2^k + fine) are twice the
+/// depth blocks over the same inputs.
+///
+/// The bytes are the same for every instruction set of a byte order: what is packed here runs everywhere, and may be
+/// written to a file and mapped (gemm/packed_file.hpp). Sections stand behind a header at multiples of 64 bytes.
+#pragma once
+
+#include <notch/core/dense_tensor.hpp>
+#include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace notch {
+
+/// What the scales of packed weights are.
+enum class scale_kind : std::uint32_t { power_of_two = 0, fixed_point = 1, real = 2 };
+
+namespace detail {
+
+/// Columns of a panel.
+inline constexpr std::size_t panel_columns = 16;
+/// Inputs of a step.
+inline constexpr std::size_t step_inputs = 4;
+/// Bytes of a step of int8 weights, of a unit of codes, and of a header of a run.
+inline constexpr std::size_t step_bytes = panel_columns * step_inputs;
+
+/// The first bytes of packed weights.
+struct packed_header {
+    char magic[8] = {'n', 'o', 't', 'c', 'h', 'w', 't', 's'}; ///< tells the format
+    std::uint32_t version = 1;                                ///< of the format
+    std::uint32_t layout = 1;                                 ///< 1: panels of 16 outputs, steps of 4 inputs
+    std::uint64_t bytes = 0;                                  ///< of everything, this header included
+    std::uint64_t checksum = 0;                               ///< of a file; 0 in memory
+    std::uint64_t outputs = 0;                                ///< N
+    std::uint64_t inputs = 0;                                 ///< K
+    std::uint64_t block = 0;                                  ///< inputs of a depth block; the last may have fewer
+    std::uint64_t blocks = 0;                                 ///< depth blocks of one term
+    std::uint32_t terms = 1;                                  ///< 1, or 2: coarse and fine
+    std::uint32_t bits = 8;                                   ///< of a stored code: 8, 4 or 2
+    std::uint32_t kind = 0;                                   ///< a scale_kind
+    std::uint32_t bias = 0;                                   ///< of all codes, where there is no section of biases
+    std::uint32_t largest_value = 0;                          ///< the largest magnitude of a value
+    std::uint32_t largest_shift = 0;                          ///< the largest exponent of a block above its output's
+    std::uint32_t largest_shifted = 0;                        ///< the largest magnitude of value * 2^shift
+    std::uint32_t code_bits = 8;                              ///< of the codes before they were stored, for explain
+    std::int64_t bound = 0;                                   ///< of the sum of products with 8-bit activations
+    std::uint64_t exponents = 0;                              ///< int32 per output: of the scale that sums have
+    std::uint64_t multipliers = 0;                            ///< int32 per output, fixed point only
+    std::uint64_t scales = 0;                                 ///< float per output: the scale that sums have
+    std::uint64_t sums = 0;                                   ///< int32 per output: of value * 2^shift
+    std::uint64_t block_shifts = 0;                           ///< uint8 [panel][depth block][16], or none
+    std::uint64_t block_scales = 0;                           ///< float [panel][depth block][16], or none
+    std::uint64_t biases = 0;                                 ///< uint8 [panel][depth block][16], or none
+    std::uint64_t order = 0;                                  ///< uint32 per input: which activation it takes, or none
+    std::uint64_t codes = 0;                                  ///< [panel][depth block][unit][64]
+    std::uint64_t reserved[10] = {};                          ///< 0
+
+    /// Panels of 16 outputs.
+    [[nodiscard]] std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
+    /// Depth blocks of all terms.
+    [[nodiscard]] std::size_t depth_blocks() const noexcept { return blocks * terms; }
+    /// Inputs of a depth block of one term.
+    [[nodiscard]] std::size_t length(std::size_t h) const noexcept {
+        return h + 1 == blocks ? static_cast<std::size_t>(inputs - h * block) : block;
+    }
+    /// Steps of a depth block of one term.
+    [[nodiscard]] std::size_t steps(std::size_t h) const noexcept { return ceil_div(length(h), step_inputs); }
+    /// Steps of all depth blocks of one term.
+    [[nodiscard]] std::size_t term_steps() const noexcept {
+        return (blocks - 1) * ceil_div(block, step_inputs) + steps(blocks - 1);
+    }
+    /// Steps in 64 bytes.
+    [[nodiscard]] std::size_t unit_steps() const noexcept { return 8 / bits; }
+    /// Bytes of the codes of a depth block of one panel.
+    [[nodiscard]] std::size_t code_bytes(std::size_t h) const noexcept {
+        return ceil_div(steps(h), unit_steps()) * step_bytes;
+    }
+    /// Bytes of the codes of one panel.
+    [[nodiscard]] std::size_t panel_bytes() const noexcept {
+        return terms * ((blocks - 1) * (ceil_div(ceil_div(block, step_inputs), unit_steps()) * step_bytes) +
+                        code_bytes(blocks - 1));
+    }
+};
+static_assert(sizeof(packed_header) == 256, "the header is part of a file format");
+
+} // namespace detail
+
+/// A packed weight matrix [outputs, inputs]: owned bytes, or bytes that somebody else keeps.
+///
+/// `pack` makes it; the kernels read it, any number of threads at once. Copying copies owned bytes.
+class packed_weights {
+public:
+    /// Nothing; every use but assignment is a state_error.
+    packed_weights() = default;
+    /// Takes bytes that begin with a header and are consistent, as pack and packed_file.hpp make them.
+    explicit packed_weights(detail::aligned_buffer<std::byte> bytes, std::string name = {})
+        : owned_(std::move(bytes)), base_(owned_.data()), name_(std::move(name)) {}
+    /// Looks at such bytes, which must stay where they are, at a multiple of 64 bytes.
+    packed_weights(const std::byte* bytes, std::string name) : base_(bytes), name_(std::move(name)) {}
+
+    packed_weights(const packed_weights& other)
+        : owned_(other.owned_), base_(other.owned_.size() != 0 ? owned_.data() : other.base_), name_(other.name_) {}
+    packed_weights(packed_weights&& other) noexcept
+        : owned_(std::move(other.owned_)), base_(std::exchange(other.base_, nullptr)), name_(std::move(other.name_)) {}
+    packed_weights& operator=(packed_weights other) noexcept { ///< takes the bytes
+        owned_ = std::move(other.owned_);
+        base_ = std::exchange(other.base_, nullptr);
+        name_ = std::move(other.name_);
+        return *this;
+    }
+    ~packed_weights() = default;
+
+    /// N, the rows of the weight matrix and the columns of the product.
+    [[nodiscard]] std::size_t outputs() const { return header().outputs; }
+    /// K, the length of the dot products.
+    [[nodiscard]] std::size_t inputs() const { return header().inputs; }
+    /// Bits of a stored code: 8, 4 or 2.
+    [[nodiscard]] int bits() const { return static_cast<int>(header().bits); }
+    /// What the scales are.
+    [[nodiscard]] scale_kind kind() const { return static_cast<scale_kind>(header().kind); }
+    /// No sum of products with 8-bit activations, less their zero point, has a larger magnitude.
+    [[nodiscard]] std::int64_t bound() const { return header().bound; }
+    /// Exponent of the scale that the sums of each output have (times that of the activations); power-of-two scales only.
+    [[nodiscard]] std::span<const std::int32_t> exponents() const {
+        return {section<std::int32_t>(header().exponents), outputs()};
+    }
+    /// Multipliers of the scale that the sums of each output have: scale = multiplier * 2^(exponent - 31); fixed point only.
+    [[nodiscard]] std::span<const std::int32_t> multipliers() const {
+        return {section<std::int32_t>(header().multipliers), header().multipliers != 0 ? outputs() : 0};
+    }
+    /// The scale that the sums of each output have, as floats; 1 where blocks have been scaled already.
+    [[nodiscard]] std::span<const float> scales() const { return {section<float>(header().scales), outputs()}; }
+    /// All bytes, the header first.
+    [[nodiscard]] std::span<const std::byte> bytes() const { return {base_, static_cast<std::size_t>(header().bytes)}; }
+    /// For messages; may be empty.
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+    /// The header. Raises state_error for weights that were never packed.
+    [[nodiscard]] const detail::packed_header& header() const {
+        if (base_ == nullptr)
+            detail::raise<state_error>("packed weights are empty; make them by pack()");
+        return *reinterpret_cast<const detail::packed_header*>(base_);
+    }
+    /// A section of the bytes, null for offset 0.
+    template <class T> [[nodiscard]] const T* section(std::uint64_t offset) const noexcept {
+        return offset == 0 ? nullptr : reinterpret_cast<const T*>(base_ + offset);
+    }
+
+private:
+    detail::aligned_buffer<std::byte> owned_;
+    const std::byte* base_ = nullptr;
+    std::string name_;
+};
+
+} // namespace notch

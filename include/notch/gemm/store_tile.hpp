@@ -1,0 +1,109 @@
+/// @file
+/// From a tile of sums to the destination: zero point of the activations, stages of the epilogue, clamp, store.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/core/tensor_view.hpp>
+#include <notch/epilogue/stage.hpp>
+#include <notch/simd/int_kernels.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace notch::detail {
+
+/// Where a tile lies in the product.
+struct tile_place {
+    std::size_t row = 0;
+    std::size_t rows = 0;
+    std::size_t column = 0;
+    std::size_t columns = 0;
+    std::size_t stride = 0; ///< of the tile in memory
+};
+
+/// a + b * c modulo 2^32.
+template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE Lane wrapping_add_product(Lane a, Lane b, Lane c) noexcept {
+    if constexpr (std::same_as<Lane, std::int32_t>)
+        return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) +
+                                         static_cast<std::uint32_t>(b) * static_cast<std::uint32_t>(c));
+    else
+        return a + b * c;
+}
+
+/// True where sums of a type may enter the epilogue, and what leaves it may be stored as T.
+template <class Epilogue, class T, class Sum> [[nodiscard]] constexpr bool stores_sums() noexcept {
+    if constexpr (std::same_as<Sum, float> && !takes_floats<Epilogue>()) {
+        return false;
+    } else {
+        using result = decltype(stage_at<std::int32_t>(
+            std::declval<const Epilogue&>(), std::declval<const column_site<std::int32_t>&>())(Sum{}, std::size_t{}));
+        return std::same_as<result, float> == std::same_as<T, float>;
+    }
+}
+
+/// Stores a lane of results, integers or floats, clamped to the element type.
+template <class Lane, class T, class X> NOTCH_INLINE void store_lane_as(T* to, const X& x) noexcept {
+    using simd::store_floats;
+    using simd::store_saturated;
+    if constexpr (std::same_as<T, float>) {
+        store_floats(to, x);
+    } else {
+        if constexpr (std::same_as<T, std::int32_t>)
+            simd::store_lane<Lane>(to, x);
+        else
+            store_saturated(to, x);
+    }
+}
+
+/// Finishes tiles of one product.
+template <class Arch, class Epilogue, class T> class tile_store {
+public:
+    tile_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
+               std::int32_t zero_point, const strided_view<T, 2>& dst) noexcept
+        : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst.data()),
+          row_stride_(dst.stride(0)), column_stride_(dst.extent(1) == 1 ? 1 : dst.stride(1)) {}
+
+    /// Finishes a tile of int32, or of floats.
+    template <bool Floats> void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
+        using lane = simd::lane_of<Arch>;
+        constexpr std::size_t width = simd::lane_width<lane>;
+        std::size_t c = 0;
+        if (column_stride_ == 1)
+            for (; c + width <= place.columns; c += width)
+                columns<Floats, lane>(tile + c, place, place.column + c);
+        for (; c < place.columns; ++c)
+            columns<Floats, std::int32_t>(tile + c, place, place.column + c);
+    }
+
+private:
+    template <bool Floats, class Lane>
+    NOTCH_INLINE void columns(const std::int32_t* tile, const tile_place& place, std::size_t column) const noexcept {
+        const auto stages = stage_at<Lane>(epilogue_, column_site<Lane>{column, problem_});
+        T* to = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +
+                static_cast<std::ptrdiff_t>(column) * column_stride_;
+        if constexpr (Floats) {
+            for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
+                store_lane_as<Lane>(
+                    to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(tile)), place.row + r));
+        } else {
+            const Lane sums = simd::load_lane<Lane>(sums_ + column);
+            const Lane factor(-zero_point_);
+            for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
+                store_lane_as<Lane>(
+                    to, stages(wrapping_add_product(simd::load_lane<Lane>(tile), sums, factor), place.row + r));
+        }
+    }
+
+    const Epilogue& epilogue_;
+    const epilogue_problem& problem_;
+    const std::int32_t* sums_;
+    std::int32_t zero_point_;
+    T* dst_;
+    std::ptrdiff_t row_stride_;
+    std::ptrdiff_t column_stride_;
+};
+
+} // namespace notch::detail

@@ -1,0 +1,114 @@
+/// @file
+/// Operands of the microkernels on AVX2. Part of simd/int_kernels.hpp; expand.hpp states the contract.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/expand.hpp>
+
+#if defined(__AVX2__)
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace notch::simd {
+
+/// Two registers are a step.
+template <> struct expand_ops<avx2> {
+    /// A step of int8 values: outputs 0 to 7, outputs 8 to 15.
+    struct step {
+        __m256i low;  ///< the first eight outputs
+        __m256i high; ///< the others
+    };
+
+    template <int Bits>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const std::uint8_t* bias, std::size_t part) noexcept {
+        step s{load(unit), load(unit + 32)};
+        if constexpr (Bits < 8) {
+            const __m256i mask = _mm256_set1_epi8((1 << Bits) - 1);
+            const __m128i count = _mm_cvtsi32_si128(Bits * static_cast<int>(part));
+            const step b = four_times(bias);
+            s.low = _mm256_sub_epi8(_mm256_and_si256(_mm256_srl_epi16(s.low, count), mask), b.low);
+            s.high = _mm256_sub_epi8(_mm256_and_si256(_mm256_srl_epi16(s.high, count), mask), b.high);
+        }
+        return s;
+    }
+    static NOTCH_INLINE void store(std::int8_t* to, const step& s) noexcept {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s.low);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), s.high);
+    }
+    static NOTCH_INLINE void widen(const step& s, const std::int16_t* factor, std::int16_t* to) noexcept {
+        // Each byte goes to the upper half of a word, then is shifted down with its sign.
+        const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, //
+                                               -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
+        const __m256i second = _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, //
+                                                -1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
+        __m256i words[4] = {
+            _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, first), 8),
+            _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, first), 8),
+            _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, second), 8),
+            _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, second), 8),
+        };
+        if (factor != nullptr) {
+            const __m256i low = twice(factor);
+            const __m256i high = twice(factor + 8);
+            words[0] = _mm256_mullo_epi16(words[0], low);
+            words[1] = _mm256_mullo_epi16(words[1], high);
+            words[2] = _mm256_mullo_epi16(words[2], low);
+            words[3] = _mm256_mullo_epi16(words[3], high);
+        }
+        for (std::size_t i = 0; i < 4; ++i)
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16 * i), words[i]);
+    }
+    static NOTCH_INLINE void shift(const step& s, const std::int16_t* factor, std::int8_t* to) noexcept {
+        store(to, {times(s.low, twice(factor)), times(s.high, twice(factor + 8))});
+    }
+    static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
+        std::size_t i = 0;
+        for (; i + 32 <= count; i += 32)
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i),
+                                _mm256_xor_si256(load(from + i), _mm256_set1_epi8(-128)));
+        expand_ops<scalar>::flip_row(from + i, count - i, to + i);
+    }
+    static NOTCH_INLINE void widen_row(const std::uint8_t* from, std::size_t count, bool is_signed, std::int32_t zero,
+                                       std::int16_t* to) noexcept {
+        const __m256i zeros = _mm256_set1_epi16(static_cast<short>(zero));
+        std::size_t i = 0;
+        for (; i + 16 <= count; i += 16) {
+            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+            const __m256i words = is_signed ? _mm256_cvtepi8_epi16(bytes) : _mm256_cvtepu8_epi16(bytes);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm256_sub_epi16(words, zeros));
+        }
+        expand_ops<scalar>::widen_row(from + i, count - i, is_signed, zero, to + i);
+    }
+
+private:
+    static NOTCH_INLINE __m256i load(const std::uint8_t* from) noexcept {
+        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    }
+    /// Sixteen bytes, each of them four times.
+    static NOTCH_INLINE step four_times(const std::uint8_t* from) noexcept {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, //
+                                                4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
+        return {_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), spread),
+                _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_srli_si128(bytes, 8)), spread)};
+    }
+    /// Eight words, each of them twice.
+    static NOTCH_INLINE __m256i twice(const std::int16_t* from) noexcept {
+        const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+        return _mm256_or_si256(words, _mm256_slli_epi32(words, 16));
+    }
+    /// Bytes times words, modulo 256: the even and the odd bytes of each word apart.
+    static NOTCH_INLINE __m256i times(__m256i bytes, __m256i words) noexcept {
+        const __m256i odd = _mm256_set1_epi16(static_cast<short>(0xff00));
+        return _mm256_or_si256(_mm256_andnot_si256(odd, _mm256_mullo_epi16(bytes, words)),
+                               _mm256_mullo_epi16(_mm256_and_si256(bytes, odd), words));
+    }
+};
+
+} // namespace notch::simd
+
+#endif
