@@ -2,13 +2,15 @@
 /// Rows of benchmark results: what every bench_<room> prints, and writes as JSON with --json FILE.
 ///
 /// A row holds medians. A peer is another library that does the same work; its calls alternate with ours inside the same
-/// loop, so that a noisy machine disturbs both alike. The same holds for the peak of the machine.
+/// loop, so that a noisy machine disturbs them alike. The same holds for the peak of the machine. Work with several peers
+/// becomes several rows, one for each. Calls shorter than 20 microseconds are timed in batches.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +18,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +29,7 @@ namespace bench {
 /// Results of one row; absent numbers become null.
 struct row {
     std::string name;                      ///< what is computed
+    std::string mnk;                       ///< shape of a matrix product, "128x3072x768"; empty elsewhere
     std::string bits;                      ///< code type
     std::string grain;                     ///< granularity
     std::string requant;                   ///< scale type
@@ -33,20 +37,37 @@ struct row {
     int threads = 1;                       ///< threads that compute
     double ns = 0;                         ///< median time of one call
     double gops = 0;                       ///< 10^9 operations per second
+    std::optional<double> gbps;            ///< 10^9 bytes per second, where they are counted
     std::optional<double> percent_of_peak; ///< of what the machine can do, measured between the calls
+    std::string peak_name;                 ///< what the peak is
     std::string peer;                      ///< the other library; empty where there is none
     std::optional<double> peer_ns;         ///< median time of its call
 };
 
+/// Another library that does the same work.
+struct peer {
+    std::string name;
+    std::function<void()> call;
+};
+
 /// Work measured by one row.
 struct work {
-    std::function<void()> ours;   ///< one call
-    std::function<void()> theirs; ///< one call of the peer; may be empty
-    std::function<void()> peak;   ///< work that runs at the peak of the machine; may be empty
-    double operations = 0;        ///< operations of one call
-    double units = 0;             ///< what the peak is counted in (bytes, operations), in one call
-    double peak_units = 0;        ///< the same in one call of `peak`
+    std::function<void()> ours; ///< one call
+    std::vector<peer> peers;    ///< others that do the same
+    std::function<void()> peak; ///< work that runs at the peak of the machine; may be empty
+    std::string peak_name;      ///< what `peak` does
+    double operations = 0;      ///< operations of one call
+    double bytes = 0;           ///< bytes read and written by one call; 0 where they are not counted
+    double units = 0;           ///< what the peak is counted in (bytes, operations), in one call
+    double peak_units = 0;      ///< the same in one call of `peak`
+    bool warm = false;          ///< every timed call follows an untimed one: data in the caches, threads awake
 };
+
+/// Name of a row without its results; rows of the same work differ in their peer only.
+inline std::string key_of(const row& r) {
+    return r.name + "/" + (r.mnk.empty() ? "" : r.mnk + "/") + r.bits + "/" + r.grain + "/" + r.requant + "/" +
+           r.rounding + "/" + std::to_string(r.threads);
+}
 
 /// All rows of the program.
 inline std::vector<row>& rows() {
@@ -69,43 +90,115 @@ inline double median(std::vector<double> list) {
     return *middle;
 }
 
-/// Measures a row: peak, ours and peer in turn, in every iteration.
+/// A call and its times.
+class lane {
+public:
+    lane(const std::function<void()>& call, bool warm) : call_(&call), warm_(warm) {}
+
+    /// Decides how many calls make a batch of 20 microseconds. One call must have been made before.
+    void choose_batch() {
+        constexpr double long_enough = 20'000.0;
+        const double once = median({time_of(*call_), time_of(*call_), time_of(*call_)});
+        batch_ = once < long_enough ? static_cast<std::size_t>(std::ceil(long_enough / std::max(once, 1.0))) : 1;
+    }
+
+    /// Nanoseconds of one call, which are kept.
+    double run() {
+        if (warm_)
+            (*call_)();
+        const double total = time_of([this] {
+            for (std::size_t i = 0; i < batch_; ++i)
+                (*call_)();
+        });
+        times_.push_back(total / static_cast<double>(batch_));
+        return total;
+    }
+
+    [[nodiscard]] double ns() const { return median(times_); }
+
+private:
+    const std::function<void()>* call_;
+    std::vector<double> times_;
+    std::size_t batch_ = 1;
+    bool warm_;
+};
+
+/// Measures a row: peak, ours and the peers in turn, in every iteration.
 inline void measure(benchmark::State& state, row result, const work& task) {
-    std::vector<double> ours;
-    std::vector<double> theirs;
-    std::vector<double> peak;
+    lane peak(task.peak, false);
+    lane ours(task.ours, task.warm);
+    std::vector<lane> theirs;
     task.ours();
-    if (task.theirs)
-        task.theirs();
+    ours.choose_batch();
+    for (const peer& other : task.peers) {
+        other.call();
+        theirs.emplace_back(other.call, task.warm).choose_batch();
+    }
     for (auto _ : state) {
         if (task.peak)
-            peak.push_back(time_of(task.peak));
-        ours.push_back(time_of(task.ours));
-        if (task.theirs)
-            theirs.push_back(time_of(task.theirs));
-        state.SetIterationTime(ours.back() * 1e-9);
+            peak.run();
+        const double spent = ours.run();
+        for (lane& other : theirs)
+            other.run();
+        // Short work would otherwise repeat many thousand times, with its longer peers.
+        state.SetIterationTime(std::max(spent, 250'000.0) * 1e-9);
     }
-    result.ns = median(ours);
+    result.ns = ours.ns();
     result.gops = task.operations / result.ns;
-    if (!peak.empty())
-        result.percent_of_peak = 100.0 * (task.units / result.ns) / (task.peak_units / median(peak));
-    if (!theirs.empty())
-        result.peer_ns = median(theirs);
-    std::erase_if(rows(), [&](const row& r) {
-        return r.name == result.name && r.bits == result.bits && r.grain == result.grain &&
-               r.requant == result.requant && r.rounding == result.rounding && r.threads == result.threads;
-    });
-    rows().push_back(std::move(result));
+    if (task.bytes > 0)
+        result.gbps = task.bytes / result.ns;
+    if (task.peak) {
+        result.percent_of_peak = 100.0 * (task.units / result.ns) / (task.peak_units / peak.ns());
+        result.peak_name = task.peak_name;
+    }
+    std::erase_if(rows(), [&](const row& r) { return key_of(r) == key_of(result); });
+    if (theirs.empty())
+        rows().push_back(result);
+    for (std::size_t i = 0; i < theirs.size(); ++i) {
+        result.peer = task.peers[i].name;
+        result.peer_ns = theirs[i].ns();
+        rows().push_back(result);
+    }
 }
 
-/// Registers a row under the name row/bits/grain/requant/rounding/threads. `prepare` makes the work when its turn comes.
+/// Registers a row under the name row/[mnk/]bits/grain/requant/rounding/threads. `prepare` makes the work when its turn
+/// comes; the work of the row before is destroyed first.
 inline void add(row what, std::function<work()> prepare) {
-    const std::string name = what.name + "/" + what.bits + "/" + what.grain + "/" + what.requant + "/" + what.rounding +
-                             "/" + std::to_string(what.threads);
-    benchmark::RegisterBenchmark(name.c_str(), [what = std::move(what), prepare = std::move(prepare)](
-                                                   benchmark::State& state) { measure(state, what, prepare()); })
+    const std::string name = key_of(what);
+    benchmark::RegisterBenchmark(
+        name.c_str(),
+        [what = std::move(what), prepare = std::move(prepare), name](benchmark::State& state) {
+            static std::string current;
+            static std::unique_ptr<work> task; // a row is run several times, until it has lasted long enough
+            if (current != name) {
+                task.reset();
+                task = std::make_unique<work>(prepare());
+                current = name;
+            }
+            measure(state, what, *task);
+        })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond);
+}
+
+/// Takes `option VALUE` out of the arguments; the last one counts. Ends the program where the value is missing.
+inline std::string take_option(int& argc, char** argv, const char* option) {
+    std::string value;
+    int kept = 0;
+    for (int i = 0; i < argc; ++i) {
+        if (std::strcmp(argv[i], option) != 0) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        if (i + 1 == argc) {
+            std::fprintf(stderr, "%s needs a value\n", option);
+            std::exit(2);
+        }
+        value = argv[++i];
+    }
+    argc = kept;
+    argv[argc] = nullptr;
+    return value;
 }
 
 inline void write_json(const std::string& path) {
@@ -116,16 +209,18 @@ inline void write_json(const std::string& path) {
             std::snprintf(text, sizeof text, "%.6g", *value);
         return std::string(text);
     };
+    const auto text = [](const std::string& value) { return value.empty() ? "null" : "\"" + value + "\""; };
     file << "[";
     const char* separator = "\n";
     for (const row& r : rows()) {
         const std::string ratio = r.peer_ns ? number(*r.peer_ns / r.ns) : "null";
-        file << separator << "  {\"row\": \"" << r.name << "\", \"bits\": \"" << r.bits << "\", \"grain\": \""
-             << r.grain << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \"" << r.rounding
-             << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns) << ", \"gops\": " << number(r.gops)
-             << ", \"percent_of_peak\": " << number(r.percent_of_peak)
-             << ", \"peer\": " << (r.peer.empty() ? "null" : "\"" + r.peer + "\"")
-             << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio << "}";
+        file << separator << "  {\"row\": \"" << r.name << "\", \"mnk\": " << text(r.mnk) << ", \"bits\": \"" << r.bits
+             << "\", \"grain\": \"" << r.grain << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \""
+             << r.rounding << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns)
+             << ", \"gops\": " << number(r.gops) << ", \"gbps\": " << number(r.gbps)
+             << ", \"percent_of_peak\": " << number(r.percent_of_peak) << ", \"peak_name\": " << text(r.peak_name)
+             << ", \"peer\": " << text(r.peer) << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio
+             << "}";
         separator = ",\n";
     }
     file << "\n]\n";
@@ -137,35 +232,39 @@ inline void write_json(const std::string& path) {
 }
 
 inline void print_table() {
-    std::printf("%-14s %-6s %-18s %-13s %-13s %3s %12s %8s %7s  %s\n", "row", "bits", "grain", "requant", "rounding",
-                "thr", "ns", "gops", "% peak", "peer (peer_ns, ratio)");
-    for (const row& r : rows()) {
-        std::printf("%-14s %-6s %-18s %-13s %-13s %3d %12.0f %8.2f ", r.name.c_str(), r.bits.c_str(), r.grain.c_str(),
-                    r.requant.c_str(), r.rounding.c_str(), r.threads, r.ns, r.gops);
-        if (r.percent_of_peak)
-            std::printf("%7.1f", *r.percent_of_peak);
+    const bool shapes = std::any_of(rows().begin(), rows().end(), [](const row& r) { return !r.mnk.empty(); });
+    const auto shape = [shapes](const std::string& text) {
+        return shapes ? std::string(16 - std::min<std::size_t>(15, text.size()), ' ').insert(0, text) : std::string();
+    };
+    std::printf("%-14s %s%-6s %-22s %-13s %-13s %3s %12s %8s %7s %7s  %s\n", "row", shape("mnk").c_str(), "bits",
+                "grain", "requant", "rounding", "thr", "ns", "gops", "GB/s", "% peak", "peer (peer_ns, ratio)");
+    const auto optional = [](const std::optional<double>& value) {
+        if (value)
+            std::printf("%7.1f ", *value);
         else
-            std::printf("%7s", "-");
+            std::printf("%7s ", "-");
+    };
+    std::string before;
+    for (const row& r : rows()) {
+        if (key_of(r) != before) {
+            std::printf("%s%-14s %s%-6s %-22s %-13s %-13s %3d %12.0f %8.2f ", before.empty() ? "" : "\n",
+                        r.name.c_str(), shape(r.mnk).c_str(), r.bits.c_str(), r.grain.c_str(), r.requant.c_str(),
+                        r.rounding.c_str(), r.threads, r.ns, r.gops);
+            optional(r.gbps);
+            optional(r.percent_of_peak);
+        }
+        before = key_of(r);
         if (r.peer_ns)
-            std::printf("  %s (%.0f, %.2f)", r.peer.c_str(), *r.peer_ns, *r.peer_ns / r.ns);
-        std::printf("\n");
+            std::printf(" %s (%.0f, %.2f)", r.peer.c_str(), *r.peer_ns, *r.peer_ns / r.ns);
     }
+    std::printf("\n");
 }
 
-/// Runs what was registered: the main function of a bench_<room>, after --json FILE was taken out.
+/// Runs what was registered: the main function of a bench_<room>.
 inline int run(int argc, char** argv) {
-    std::string json;
-    std::vector<char*> rest;
-    for (int i = 0; i < argc; ++i) {
-        if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc)
-            json = argv[++i];
-        else
-            rest.push_back(argv[i]);
-    }
-    int count = static_cast<int>(rest.size());
-    rest.push_back(nullptr);
-    benchmark::Initialize(&count, rest.data());
-    if (benchmark::ReportUnrecognizedArguments(count, rest.data()))
+    const std::string json = take_option(argc, argv, "--json");
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv))
         return 2;
     benchmark::ConsoleReporter progress(benchmark::ConsoleReporter::OO_None);
     progress.SetOutputStream(&std::cerr);

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Builds one room of benchmarks for this machine and prints its table.
 #
-#     bench/run.sh quant|gemm|conv|networks [--quick] [--filter REGEX] [--json FILE]
+#     bench/run.sh quant|gemm|conv|networks [--quick] [--filter REGEX] [--json FILE] [--shapes FILE]
 #
 # --quick    fewer repetitions
-# --filter   only rows whose name row/bits/grain/requant/rounding/threads matches
+# --filter   only rows whose name row/[mnk/]bits/grain/requant/rounding/threads/manual_time matches
 # --json     also writes the rows as a JSON array
+# --shapes   gemm only: a file of matrix products, one M N K a line; bench/gemm/shapes.txt is the default
 # The compiler is that of the preset "bench"; the environment variable CXX selects another one.
 set -euo pipefail
 
@@ -18,15 +19,20 @@ room=
 quick=
 filter=
 json=
+shapes=
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=1 ;;
-    --filter | --json)
+    --filter | --json | --shapes)
         if [ $# -lt 2 ]; then
             echo "run.sh: $1 needs a value" >&2
             usage
         fi
-        if [ "$1" = --filter ]; then filter=$2; else json=$2; fi
+        case $1 in
+        --filter) filter=$2 ;;
+        --json) json=$2 ;;
+        --shapes) shapes=$2 ;;
+        esac
         shift
         ;;
     -*)
@@ -61,12 +67,19 @@ if ! compgen -G "$here/$room/*.cpp" >/dev/null; then
     echo "run.sh: the room $room has no benchmark yet" >&2
     exit 1
 fi
-if [ -n "$json" ]; then
-    case $json in
-    /*) ;;
-    *) json=$PWD/$json ;;
-    esac
+if [ -n "$shapes" ] && [ "$room" != gemm ]; then
+    echo "run.sh: --shapes is for gemm, not for $room" >&2
+    exit 2
 fi
+# The build starts elsewhere.
+absolute() {
+    case $1 in
+    "" | /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+json=$(absolute "$json")
+shapes=$(absolute "$shapes")
 
 cd "$here/.."
 build=build/bench
@@ -82,4 +95,7 @@ options=()
 [ -z "$quick" ] || options+=(--benchmark_min_time=0.15)
 [ -z "$filter" ] || options+=("--benchmark_filter=$filter")
 [ -z "$json" ] || options+=(--json "$json")
+[ -z "$shapes" ] || options+=(--shapes "$shapes")
+# Idle threads of a peer with OpenMP spin for milliseconds, beside whoever is measured next. This is some 20 microseconds.
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 exec "$build/bench/bench_$room" "${options[@]}"

@@ -2,16 +2,12 @@
 /// The peer of quantize: oneDNN's reorder from f32 to s8 with scales, on one thread. Empty where oneDNN is not installed.
 #pragma once
 
+#include "../onednn.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
-
-#if defined(NOTCH_BENCH_ONEDNN)
-#include <dlfcn.h>
-#include <oneapi/dnnl/dnnl.hpp>
-#include <utility>
-#endif
 
 namespace bench {
 
@@ -21,10 +17,7 @@ inline constexpr const char* reorder_peer = "oneDNN reorder";
 /// A call that quantizes [rows, columns] with one factor, or one per row. The factors are 1 / scale.
 inline std::function<void()> reorder(const float* x, std::int8_t* dst, std::size_t rows, std::size_t columns,
                                      const std::vector<float>& factors) {
-    // oneDNN brings its OpenMP with it, which read its environment before main; idle threads of it would spin beside us.
-    static auto* const set_threads = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-    if (set_threads)
-        set_threads(1);
+    set_onednn_threads(1);
     using namespace dnnl;
     const engine cpu(engine::kind::cpu, 0);
     const memory::dims shape{static_cast<memory::dim>(rows), static_cast<memory::dim>(columns)};

@@ -56,7 +56,9 @@ arena& memory() {
 bench::work work_of(double bytes) {
     bench::work task;
     task.peak = [] { std::memcpy(memory().reals.data(), memory().x.data(), side * side * sizeof(float)); };
+    task.peak_name = "memcpy";
     task.operations = elements;
+    task.bytes = bytes;
     task.units = bytes;
     task.peak_units = 2.0 * elements * sizeof(float);
     return task;
@@ -70,7 +72,8 @@ template <class Q> bench::work quantize_work(bool with_peer) {
         std::vector<float> factors;
         for (std::size_t block = 0; block < params->scales.size(); ++block)
             factors.push_back(static_cast<float>(1.0 / params->scale(block)));
-        task.theirs = bench::reorder(memory().x.data(), memory().peer_codes.data(), side, side, factors);
+        if (auto call = bench::reorder(memory().x.data(), memory().peer_codes.data(), side, side, factors))
+            task.peers.push_back({bench::reorder_peer, call});
     }
     return task;
 }
@@ -119,9 +122,7 @@ template <class Q> void add_quantize(const names& n) {
                            std::is_same_v<typename Q::granularity_type, per_channel<0>>;
     constexpr bool with_peer = whole && std::is_same_v<typename Q::bits_type, bits<8>> &&
                                std::is_same_v<typename Q::rounding_rule, nearest_even> && !Q::has_zero_point;
-    bench::row row = row_of("quantize", n);
-    row.peer = with_peer ? bench::reorder_peer : "";
-    bench::add(row, [] { return quantize_work<Q>(with_peer); });
+    bench::add(row_of("quantize", n), [] { return quantize_work<Q>(with_peer); });
 }
 
 template <class Q> void add_all(const names& n) {
