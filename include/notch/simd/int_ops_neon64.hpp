@@ -49,10 +49,24 @@ template <> struct int_ops<neon64> {
     static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept {
         const int8x16_t rows = vreinterpretq_s8_s32(a);
         const int8x16_t columns = vreinterpretq_s8_s32(b);
+        // Two products of -128 * -128 make 2^15: pairs are widened while they are added.
+#if defined(__GNUC__) && !defined(__clang__)
+        // The scheduler of gcc would start the products of all rows at once, and spill them.
+        int32x4_t low;
+        int32x4_t high;
+        asm("smull %0.8h, %2.8b, %3.8b\n\t"
+            "smull2 %1.8h, %2.16b, %3.16b\n\t"
+            "saddlp %0.4s, %0.8h\n\t"
+            "saddlp %1.4s, %1.8h\n\t"
+            "addp %0.4s, %0.4s, %1.4s"
+            : "=&w"(low), "=&w"(high)
+            : "w"(rows), "w"(columns));
+        return vaddq_s32(acc, low);
+#else
         const int16x8_t low = vmull_s8(vget_low_s8(rows), vget_low_s8(columns));
         const int16x8_t high = vmull_high_s8(rows, columns);
-        // Two products of -128 * -128 make 2^15: pairs are widened while they are added.
         return vaddq_s32(acc, vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high)));
+#endif
     }
     static NOTCH_INLINE void add_scaled(float* sums, reg a, const float* scales) noexcept {
         const neon64_floats product = to_floats(neon64_ints(a)) * neon64_floats(vld1q_f32(scales));
