@@ -27,21 +27,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
 namespace notch::simd {
-
-/// Makes the compiler finish a register before it goes on. Without it gcc 12 collects the products of a step before it adds
-/// them, and runs out of registers: half the speed.
-template <class Reg> NOTCH_INLINE void keep_in_register([[maybe_unused]] Reg& r) noexcept {
-    if constexpr (!std::is_class_v<Reg>) {
-#if defined(__x86_64__)
-        asm("" : "+v"(r));
-#elif defined(__aarch64__)
-        asm("" : "+w"(r));
-#endif
-    }
-}
 
 /// The products of an instruction set, see above.
 template <class Arch> struct int_ops;
