@@ -97,14 +97,6 @@ template <class Arch, std::size_t Rows, std::size_t Panels> struct tile_register
             for (std::size_t j = 0; j < columns; ++j)
                 ops::store(bytes_of(tile, i, j), sums[i][j]);
     }
-    /// gcc 12 keeps sums twice through a loop, and so spills them, when what follows takes them as another vector type.
-    NOTCH_INLINE void settle() noexcept {
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < Rows; ++i)
-#pragma GCC unroll 16
-            for (std::size_t j = 0; j < columns; ++j)
-                sums[i][j] = ops::as_computed(sums[i][j]);
-    }
     /// Where the lanes of register j of row i lie.
     static NOTCH_INLINE std::byte* bytes_of(std::int32_t* tile, std::size_t i, std::size_t j) noexcept {
         return reinterpret_cast<std::byte*>(tile + i * Panels * panel_columns) + j * ops::bytes;
@@ -142,8 +134,10 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
         for (std::size_t i = 0; i < Rows; ++i) {
             const reg row = ops::repeat4(rows[i] + offset);
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < Panels * V; ++j)
-                tile.sums[i][j] = add_products<ops, Family>(tile.sums[i][j], row, column[j]);
+            for (std::size_t j = 0; j < Panels * V; ++j) {
+                // A point the optimizer cannot look through: gcc 12 would collect the products of a step before it adds them.
+                tile.sums[i][j] = ops::as_computed(add_products<ops, Family>(tile.sums[i][j], row, column[j]));
+            }
         }
         offset += 4;
     }
@@ -207,7 +201,6 @@ void tile_product(const tile_work& work) noexcept {
                 }
                 tile.clear();
                 add_steps<Arch, Family>(tile, rows, panels, offset, work.runs[run]);
-                tile.settle();
                 finish_run<Arch, Family, Finish>(tile, headers, work.tile);
             }
         }
