@@ -15,6 +15,10 @@
 #include <notch/simd/int_lane_avx2.hpp>
 #include <notch/simd/int_ops_avx2.hpp>
 #endif
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#include <notch/simd/int_lane_avx512.hpp>
+#include <notch/simd/int_ops_avx512.hpp>
+#endif
 #if defined(__aarch64__) && defined(__ARM_NEON)
 #include <notch/simd/int_lane_neon64.hpp>
 #include <notch/simd/int_ops_neon64.hpp>

@@ -5,7 +5,7 @@
 ///
 ///     reg, bytes, count        a register, its size, and how many of them hold 64 bytes (one step of a panel)
 ///     zero(), load(p), store(p, reg)                      any alignment
-///     as_computed(reg)         the register, at a point the optimizer cannot look through
+///     as_computed(reg)         the register, at a point gcc cannot look through; clang knows better without
 ///     repeat4(p)               the four bytes at p, again and again
 ///     add32(a, b), shift_left32(a, counts)                sixteen, eight or four int32
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768

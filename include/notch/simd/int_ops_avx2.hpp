@@ -34,7 +34,9 @@ template <> struct int_ops<avx2> {
     }
     static NOTCH_INLINE void store(void* to, reg r) noexcept { _mm256_storeu_si256(static_cast<__m256i*>(to), r); }
     static NOTCH_INLINE reg as_computed(reg r) noexcept {
+#if !defined(__clang__)
         asm("" : "+x"(r));
+#endif
         return r;
     }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {

@@ -36,7 +36,9 @@ template <> struct int_ops<neon64> {
         vst1q_u8(static_cast<std::uint8_t*>(to), vreinterpretq_u8_s32(r));
     }
     static NOTCH_INLINE reg as_computed(reg r) noexcept {
+#if !defined(__clang__)
         asm("" : "+w"(r));
+#endif
         return r;
     }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {

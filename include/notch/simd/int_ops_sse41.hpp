@@ -34,7 +34,9 @@ template <> struct int_ops<sse41> {
     }
     static NOTCH_INLINE void store(void* to, reg r) noexcept { _mm_storeu_si128(static_cast<__m128i*>(to), r); }
     static NOTCH_INLINE reg as_computed(reg r) noexcept {
+#if !defined(__clang__)
         asm("" : "+x"(r));
+#endif
         return r;
     }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {
