@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include <immintrin.h>
 
@@ -147,7 +148,9 @@ private:
         return _mm512_srav_epi64(_mm512_add_epi64(product, half), shift); // below 2^62 + 2^60
     }
     static NOTCH_INLINE __m512i saturated(__m512i a) noexcept {
-        return _mm512_min_epi64(_mm512_max_epi64(a, _mm512_set1_epi64(INT32_MIN)), _mm512_set1_epi64(INT32_MAX));
+        using limits = std::numeric_limits<std::int32_t>;
+        return _mm512_min_epi64(_mm512_max_epi64(a, _mm512_set1_epi64(limits::min())),
+                                _mm512_set1_epi64(limits::max()));
     }
 };
 

@@ -55,6 +55,15 @@ template <> struct int_ops<avx2> {
     }
 };
 
+#if defined(__AVXVNNI__)
+/// With the dot product of bytes.
+template <> struct int_ops<avx_vnni> : int_ops<avx2> {
+    static constexpr bool has_quad8 = true; ///< quad8 exists
+
+    static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept { return _mm256_dpbusd_avx_epi32(acc, a, b); }
+};
+#endif
+
 } // namespace notch::simd
 
 #endif
