@@ -58,7 +58,7 @@ struct weight_shape {
 template <class Q>
 quantized_tensor<Q, 2> weights(sequence& random, weight_shape s, filling fill = filling::random, int spread = 2) {
     quantized_tensor<Q, 2> w;
-    w.name = "w";
+    w.name = std::string("w");
     w.codes = dense_tensor<typename Q::code_type, 2>({s.outputs, s.inputs});
     using granularity = typename Q::granularity_type;
     if constexpr (std::is_same_v<granularity, sub_layer<>>)
