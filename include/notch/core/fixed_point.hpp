@@ -69,7 +69,7 @@ namespace detail {
 
 /// floor(value * multiplier * 2^(exponent - 31) + 1/2), saturated to int32: one rounding, ties up.
 /// Precondition: -31 <= exponent <= 30 (a result of another exponent is 0, or saturates).
-[[nodiscard]] constexpr std::int32_t multiply_single(std::int32_t value, q31 factor) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::int32_t multiply_single(std::int32_t value, q31 factor) noexcept {
     const int shift = 31 - factor.exponent; // 1 .. 62
     const std::int64_t product = std::int64_t{value} * factor.multiplier;
     // product >> (shift - 1) cannot lose the rounding bit, and adding 1 to it cannot overflow.
@@ -78,7 +78,7 @@ namespace detail {
 
 /// The same product with two roundings. For exponent > 0 the value is first shifted left, saturating.
 /// Precondition: -30 <= exponent <= 30.
-[[nodiscard]] constexpr std::int32_t multiply_double(std::int32_t value, q31 factor) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::int32_t multiply_double(std::int32_t value, q31 factor) noexcept {
     const int left = factor.exponent > 0 ? factor.exponent : 0;
     const int right = factor.exponent > 0 ? 0 : -factor.exponent;
     const std::int64_t shifted = detail::saturate_to_int32(std::int64_t{value} << left);

@@ -6,6 +6,10 @@
 #include <notch/simd/int_lane.hpp>
 #include <notch/simd/int_ops.hpp>
 
+#if defined(__SSE4_1__)
+#include <notch/simd/int_lane_sse41.hpp>
+#include <notch/simd/int_ops_sse41.hpp>
+#endif
 #if defined(__AVX2__)
 #include <notch/simd/expand_avx2.hpp>
 #include <notch/simd/int_lane_avx2.hpp>

@@ -8,11 +8,15 @@
 ///     load_floats<Lane>(p), store_floats(p, floats), clamp_floats(x, lowest, highest)
 ///     as_rounded(floats)             the product as rounded: no compiler may contract what passes here
 ///     store_saturated(p, lane)       uint8_t or int8_t, clamped to the type
+///     multiply_q31_single(x, multipliers, exponents), multiply_q31_double
+///                                    multiply_single and multiply_double of core/fixed_point.hpp, number by number
 ///
+/// An instruction set without a lane of its own has that of its nearest ancestor.
 /// Registers wrap around as two's complement, and so do the functions wrap_add and wrap_sub of an int32.
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/core/fixed_point.hpp>
 #include <notch/simd/arch.hpp>
 #include <notch/simd/elementwise_isa.hpp>
 #include <notch/simd/lane.hpp>
@@ -73,8 +77,49 @@ template <class Lane> [[nodiscard]] NOTCH_INLINE float_lane<Lane> load_floats(co
     return lane_floats<Lane>::load(from);
 }
 
-/// The widest lane of an instruction set.
-template <class Arch> struct widest_lane {
+/// Products of a lane and q31 factors: number by number, unless a lane has a version of its own.
+template <class Lane> struct q31_products {
+    static NOTCH_INLINE Lane single(Lane x, Lane multipliers, Lane exponents) noexcept {
+        return each(x, multipliers, exponents,
+                    [](std::int32_t value, q31 factor) NOTCH_LAMBDA_INLINE { return multiply_single(value, factor); });
+    }
+    static NOTCH_INLINE Lane twice(Lane x, Lane multipliers, Lane exponents) noexcept {
+        return each(x, multipliers, exponents,
+                    [](std::int32_t value, q31 factor) NOTCH_LAMBDA_INLINE { return multiply_double(value, factor); });
+    }
+
+private:
+    template <class F> static NOTCH_INLINE Lane each(Lane x, Lane multipliers, Lane exponents, const F& f) noexcept {
+        constexpr std::size_t width = lane_width<Lane>;
+        std::int32_t numbers[width];
+        std::int32_t m[width];
+        std::int32_t e[width];
+        store_lane<Lane>(numbers, x);
+        store_lane<Lane>(m, multipliers);
+        store_lane<Lane>(e, exponents);
+        for (std::size_t i = 0; i < width; ++i)
+            numbers[i] = f(numbers[i], {m[i], e[i]});
+        return load_lane<Lane>(numbers);
+    }
+};
+
+/// multiply_single of each number and its factor. Precondition: -30 <= exponents <= 30.
+template <lane Lane>
+[[nodiscard]] NOTCH_INLINE Lane multiply_q31_single(Lane x, Lane multipliers, Lane exponents) noexcept {
+    return q31_products<Lane>::single(x, multipliers, exponents);
+}
+
+/// multiply_double of each number and its factor. Precondition: -30 <= exponents <= 30.
+template <lane Lane>
+[[nodiscard]] NOTCH_INLINE Lane multiply_q31_double(Lane x, Lane multipliers, Lane exponents) noexcept {
+    return q31_products<Lane>::twice(x, multipliers, exponents);
+}
+
+/// The widest lane of an instruction set: its parent's, unless it has one of its own.
+template <class Arch> struct widest_lane : widest_lane<typename Arch::parent> {};
+
+/// One int32.
+template <> struct widest_lane<scalar> {
     using type = std::int32_t; ///< the lane
 };
 

@@ -1,5 +1,5 @@
 /// @file
-/// The lane of AVX2: eight int32. Part of simd/int_lanes.hpp; int_lane.hpp states the contract.
+/// The lane of AVX2: eight int32. Part of simd/int_kernels.hpp; int_lane.hpp states the contract.
 #pragma once
 
 #include <notch/core/config.hpp>
