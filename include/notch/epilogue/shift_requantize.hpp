@@ -24,6 +24,7 @@ struct shift_counts {
     std::int32_t offset = 0;
     const std::int32_t* exponents = nullptr;
     bool has_left = false;
+    bool has_far = false; ///< some shift by more than 30
 
     [[nodiscard]] std::int32_t of(std::size_t column) const noexcept {
         return offset - (exponents == nullptr ? 0 : exponents[column]);
@@ -43,6 +44,7 @@ struct shift_counts {
             raise<range_error>(quoted(problem.name), ": a shift by ", most, " of sums up to ", magnitude,
                                "; beyond 30 they must stay below 2^29");
         has_left = least < 0;
+        has_far = most > 30;
         if (least < -30 || (has_left && magnitude > (std::int64_t{std::numeric_limits<std::int32_t>::max()} >> -least)))
             raise<range_error>(quoted(problem.name), ": a shift to the left by ", -least, " of sums up to ", magnitude,
                                " leaves int32; the output scale is too fine");
@@ -57,20 +59,25 @@ struct shift_counts {
 template <class Rounding, simd::lane Lane> struct column_shift {
     Lane right;
     Lane left;
+    Lane kept; ///< all bits, or none where the shift is by more than 30
     bool has_left;
+    bool has_far;
     std::size_t column;
     std::size_t columns;
     std::uint64_t seed;
 
     NOTCH_INLINE column_shift(const shift_counts& counts, const column_site<Lane>& site, std::uint64_t stream) noexcept
-        : right(Lane(counts.offset) - site.each(counts.exponents)), left(0), has_left(counts.has_left),
-          column(site.column), columns(site.problem.columns), seed(stream) {
+        : right(Lane(counts.offset) - site.each(counts.exponents)), left(0), kept(0), has_left(counts.has_left),
+          has_far(counts.has_far), column(site.column), columns(site.problem.columns), seed(stream) {
         left = simd::lane_max(Lane(0) - right, Lane(0));
+        kept = ~((Lane(30) - right) >> 31);
         right = simd::lane_min(simd::lane_max(right, Lane(0)), Lane(30));
     }
     NOTCH_INLINE Lane operator()(Lane x, std::size_t row) const noexcept {
         if (has_left)
             x = x << left;
+        if (has_far) // a random rule could carry
+            x = x & kept;
         if constexpr (random_rounding<Rounding>) {
             std::int32_t random[simd::lane_width<Lane>];
             for (std::size_t i = 0; i < simd::lane_width<Lane>; ++i)
@@ -97,7 +104,7 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
                 detail::quoted(problem.name),
                 ": shift_requantize needs power-of-two scales "
                 "of activations and weights; use fixed_point_requantize or real_requantize");
-        counts_ = {exponent - problem.exponent, problem.exponents, false};
+        counts_ = {exponent - problem.exponent, problem.exponents, false, false};
         counts_.check(problem);
         problem.exponents = nullptr;
         problem.exponent = exponent;
@@ -119,7 +126,7 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
 
     /// Raises range_error where a shift cannot be exact.
     void prepare(epilogue_problem& problem) {
-        counts_ = {count, nullptr, false};
+        counts_ = {count, nullptr, false, false};
         counts_.check(problem);
         problem.exponent += count;
     }
