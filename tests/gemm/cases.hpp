@@ -142,10 +142,10 @@ template <class Q> results wanted(const activations& a, const quantized_tensor<Q
     const std::size_t n = packed.outputs();
     results r;
     reference_gemm(left, w, to_real{}, view_of_rows(r.reals, a.rows, n));
-    float largest = 1e-30F;
+    float largest = 0;
     for (const float x : r.reals)
         largest = std::max(largest, x < 0 ? -x : x);
-    r.scale = largest / 150; // some codes saturate
+    r.scale = largest == 0.0F ? 1024.0F : largest / 150; // some codes saturate
     reference_gemm(left, w, real_epilogue(r), view_of_rows(r.real_codes, a.rows, n));
     if (packed.header().block_scales == 0)
         reference_gemm(left, w, identity{}, view_of_rows(r.sums, a.rows, n));
