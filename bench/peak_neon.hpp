@@ -51,14 +51,9 @@ NOTCH_PEAK_LOOP(neon_smlal_8h,
 NOTCH_PEAK_LOOP(neon_fmla, NOTCH_PEAK_12(NOTCH_PEAK_STEP))
 #undef NOTCH_PEAK_STEP
 
-/// Loads `blocks` times 256 bytes.
-inline void read_blocks(const void* from, std::uint64_t blocks) {
-    asm volatile("1:\n\tldp q0, q1, [%1]\n\tldp q2, q3, [%1, #32]\n\tldp q4, q5, [%1, #64]\n\tldp q6, q7, [%1, #96]\n\t"
-                 "ldp q0, q1, [%1, #128]\n\tldp q2, q3, [%1, #160]\n\tldp q4, q5, [%1, #192]\n\tldp q6, q7, [%1, "
-                 "#224]\n\tadd %1, %1, #256\n\tsubs %0, %0, #1\n\tb.ne 1b\n\t"
-                 : "+r"(blocks), "+r"(from)
-                 :
-                 : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "cc", "memory");
+/// Loads 64 bytes.
+inline void load_line(const unsigned char* from) {
+    asm volatile("ldp q0, q1, [%0]\n\tldp q2, q3, [%0, #32]" : : "r"(from) : "v0", "v1", "v2", "v3", "memory");
 }
 
 } // namespace bench::loops

@@ -147,30 +147,18 @@ NOTCH_PEAK_LOOP(xmm_pmaddubsw, NOTCH_PEAK_BEGIN "movups 128(%1), %%xmm12\n\t",
 #endif
 #endif
 
-/// Loads `blocks` times 256 bytes.
-inline void read_blocks(const void* from, std::uint64_t blocks) {
+/// Loads 64 bytes.
+inline void load_line(const unsigned char* from) {
 #if defined(__AVX512F__)
-    asm volatile("1:\n\tvmovups (%1), %%zmm0\n\tvmovups 64(%1), %%zmm1\n\t"
-                 "vmovups 128(%1), %%zmm2\n\tvmovups 192(%1), %%zmm3\n\t"
+    asm volatile("vmovups (%0), %%zmm0" : : "r"(from) : "xmm0", "memory");
 #elif defined(__AVX__)
-    asm volatile("1:\n\tvmovups (%1), %%ymm0\n\tvmovups 32(%1), %%ymm1\n\t"
-                 "vmovups 64(%1), %%ymm2\n\tvmovups 96(%1), %%ymm3\n\t"
-                 "vmovups 128(%1), %%ymm4\n\tvmovups 160(%1), %%ymm5\n\t"
-                 "vmovups 192(%1), %%ymm6\n\tvmovups 224(%1), %%ymm7\n\t"
+    asm volatile("vmovups (%0), %%ymm0\n\tvmovups 32(%0), %%ymm1" : : "r"(from) : "xmm0", "xmm1", "memory");
 #else
-    asm volatile("1:\n\tmovups (%1), %%xmm0\n\tmovups 16(%1), %%xmm1\n\t"
-                 "movups 32(%1), %%xmm2\n\tmovups 48(%1), %%xmm3\n\t"
-                 "movups 64(%1), %%xmm4\n\tmovups 80(%1), %%xmm5\n\t"
-                 "movups 96(%1), %%xmm6\n\tmovups 112(%1), %%xmm7\n\t"
-                 "movups 128(%1), %%xmm0\n\tmovups 144(%1), %%xmm1\n\t"
-                 "movups 160(%1), %%xmm2\n\tmovups 176(%1), %%xmm3\n\t"
-                 "movups 192(%1), %%xmm4\n\tmovups 208(%1), %%xmm5\n\t"
-                 "movups 224(%1), %%xmm6\n\tmovups 240(%1), %%xmm7\n\t"
-#endif
-                 "add $256, %1\n\tdec %0\n\tjnz 1b\n\t"
-                 : "+r"(blocks), "+r"(from)
+    asm volatile("movups (%0), %%xmm0\n\tmovups 16(%0), %%xmm1\n\tmovups 32(%0), %%xmm0\n\tmovups 48(%0), %%xmm1"
                  :
-                 : NOTCH_PEAK_CLOBBERS);
+                 : "r"(from)
+                 : "xmm0", "xmm1", "memory");
+#endif
 }
 
 } // namespace bench::loops

@@ -125,7 +125,7 @@ private:
 
 /// Measures a row: peak, ours and the peers in turn, in every iteration.
 inline void measure(benchmark::State& state, row result, const work& task) {
-    lane peak(task.peak, false);
+    lane peak(task.peak, task.warm);
     lane ours(task.ours, task.warm);
     std::vector<lane> theirs;
     task.ours();

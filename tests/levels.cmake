@@ -1,15 +1,19 @@
 # The instruction set levels of the target processor: notch_levels, and the flags of each in notch_level_<name>_flags.
-# notch_fma_level is the first one with fused multiply-add.
+# notch_fma_level is the first one with fused multiply-add; notch_dot_levels add nothing but dot products of bytes.
+set(notch_dot_levels "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    set(notch_levels baseline sse4_1 avx2 avx512)
+    set(notch_levels baseline sse4_1 avx2 avx_vnni avx512 avx512vnni)
+    set(notch_dot_levels avx_vnni avx512vnni)
     set(notch_level_baseline_flags "")
     set(notch_level_sse4_1_flags -msse4.1)
     set(notch_level_avx2_flags -mavx2 -mfma)
+    set(notch_level_avx_vnni_flags ${notch_level_avx2_flags} -mavxvnni)
     set(notch_level_avx512_flags ${notch_level_avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd)
     # gcc 12 warns of its own AVX-512 headers where their functions are inlined.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
         list(APPEND notch_level_avx512_flags -Wno-maybe-uninitialized)
     endif()
+    set(notch_level_avx512vnni_flags ${notch_level_avx512_flags} -mavx512vnni)
     set(notch_fma_level avx2)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(notch_levels baseline dotprod i8mm)

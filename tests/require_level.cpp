@@ -7,6 +7,8 @@
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
+#elif defined(NOTCH_LEVEL_avx_vnni)
+#include <cpuid.h>
 #endif
 
 namespace {
@@ -17,6 +19,21 @@ bool available() { return __builtin_cpu_supports("sse4.1"); }
 #elif defined(NOTCH_LEVEL_avx2)
 constexpr const char* level = "AVX2 and FMA";
 bool available() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#elif defined(NOTCH_LEVEL_avx_vnni)
+constexpr const char* level = "AVX2, FMA and AVX-VNNI";
+// The compilers' own detection does not know AVX-VNNI: CPUID 7.1, eax, bit 4.
+bool available() {
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return false;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || eax < 1)
+        return false;
+    __cpuid_count(7, 1, eax, ebx, ecx, edx);
+    return (eax & (1U << 4)) != 0;
+}
 #elif defined(NOTCH_LEVEL_avx512) || defined(NOTCH_LEVEL_avx512vnni)
 bool foundation() {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -3,10 +3,12 @@
 ///
 ///     peak     the arithmetic loops that percent_of_peak refers to
 ///     read     reading memory of 4, 8, 16 and 64 MB on one thread
+///     notch    our own, beside the peer
 ///     onednn   the peer alone, on 8-bit codes and on floats, one and two threads
 ///
 /// A row onednn on codes also reports on stderr how many of its codes are wrong.
 #include "gemm_rows.hpp"
+#include "notch_rows.hpp"
 
 #include <cstdint>
 #include <cstdio>
@@ -92,6 +94,9 @@ int main(int argc, char** argv) {
         path = NOTCH_BENCH_SHAPES;
     const std::vector<bench::shape> shapes = bench::read_shapes(path);
     add_peaks();
+    for (const bench::shape& s : shapes)
+        for (const int threads : {1, 2})
+            bench::add_notch(s, threads);
     for (const bench::shape& s : shapes)
         for (const int threads : {1, 2})
             add_onednn(s, threads);

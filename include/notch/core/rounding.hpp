@@ -15,7 +15,8 @@
 /// How the shift works: with t = 2^n - 1, a = q 2^n + r, q = a >> n (floor), r = a & t in [0, t]. The
 /// result is q + ((r + c) >> n), where c decides which remainders carry. r + c never leaves int32 for
 /// n <= 30, whatever a is: there is no overflow near the ends of int32, and a shift by 0 adds nothing.
-/// Only + - & ~ >> occur, so the text serves an int32_t and a SIMD lane alike.
+/// Only + - & ~ >> occur, so the text serves an int32_t and a SIMD lane alike. Where the caller knows that a has room,
+/// `shift_right_bounded`, where a rule has it, adds the half before the shift: the textbook form.
 ///
 /// Users add rules of their own: a struct with the two functions, in any namespace (docs/extending).
 #pragma once
@@ -74,6 +75,13 @@ struct nearest_even {
         const Lane floor = a >> n;
         return floor + (((a & t) + (t >> 1) + (floor & t & Lane(1))) >> n);
     }
+
+    /// The same in fewer operations. Precondition: 0 <= n <= 30 and |a| + 2^(n-1) < 2^31.
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right_bounded(Lane a, Count n) noexcept {
+        const Lane t = detail::low_bits<Lane>(n);
+        return (a + (t >> 1) + ((a >> n) & (t & Lane(1)))) >> n;
+    }
 };
 
 /// Nearest, ties towards +infinity: floor(x + 1/2), the rule of most fixed-point hardware.
@@ -91,6 +99,13 @@ struct nearest_up {
     [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
         return (a >> n) + (((a & t) + (t >> 1) + (t & Lane(1))) >> n);
+    }
+
+    /// The same in fewer operations. Precondition: 0 <= n <= 30 and |a| + 2^(n-1) < 2^31.
+    template <class Lane, class Count>
+    [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right_bounded(Lane a, Count n) noexcept {
+        const Lane t = detail::low_bits<Lane>(n);
+        return (a + ((t >> 1) + (t & Lane(1)))) >> n;
     }
 };
 

@@ -71,12 +71,14 @@ template <class Style = single_rounding> struct fixed_point_requantize {
         const Lane m = site.each(multipliers.data());
         const Lane e = site.each(exponents.data());
         return [m, e](Lane x, std::size_t) NOTCH_LAMBDA_INLINE {
+            using simd::multiply_q31_double;
+            using simd::multiply_q31_single;
             const Lane half(1 << 30);
             Lane code = x;
             if constexpr (std::same_as<Style, double_rounding>)
-                code = simd::multiply_q31_double(x, m, e);
+                code = multiply_q31_double(x, m, e);
             else
-                code = simd::multiply_q31_single(x, m, e);
+                code = multiply_q31_single(x, m, e);
             return simd::lane_min(simd::lane_max(code, Lane(0) - half), half);
         };
     }

@@ -24,7 +24,7 @@ struct shift_counts {
     std::int32_t offset = 0;
     const std::int32_t* exponents = nullptr;
     bool has_left = false;
-    bool has_far = false; ///< some shift by more than 30
+    bool has_room = false; ///< sums stay so far from the ends of int32 that a half can be added
 
     [[nodiscard]] std::int32_t of(std::size_t column) const noexcept {
         return offset - (exponents == nullptr ? 0 : exponents[column]);
@@ -44,11 +44,12 @@ struct shift_counts {
             raise<range_error>(quoted(problem.name), ": a shift by ", most, " of sums up to ", magnitude,
                                "; beyond 30 they must stay below 2^29");
         has_left = least < 0;
-        has_far = most > 30;
         if (least < -30 || (has_left && magnitude > (std::int64_t{std::numeric_limits<std::int32_t>::max()} >> -least)))
             raise<range_error>(quoted(problem.name), ": a shift to the left by ", -least, " of sums up to ", magnitude,
                                " leaves int32; the output scale is too fine");
         const int left = has_left ? -least : 0;
+        const std::int64_t half = most > 0 ? std::int64_t{1} << (std::min(most, 30) - 1) : 0;
+        has_room = (magnitude << left) + half <= std::numeric_limits<std::int32_t>::max();
         const int right = least > 0 ? std::min(least, 30) : 0;
         problem.lowest = (problem.lowest * (std::int64_t{1} << left) >> right);
         problem.highest = (problem.highest * (std::int64_t{1} << left) >> right) + 1;
@@ -59,36 +60,54 @@ struct shift_counts {
 template <class Rounding, simd::lane Lane> struct column_shift {
     Lane right;
     Lane left;
-    Lane kept; ///< all bits, or none where the shift is by more than 30
     bool has_left;
-    bool has_far;
+    bool has_room;
+
+    NOTCH_INLINE column_shift(const shift_counts& counts, const column_site<Lane>& site) noexcept
+        : right(Lane(counts.offset) - site.each(counts.exponents)), left(simd::lane_max(Lane(0) - right, Lane(0))),
+          has_left(counts.has_left), has_room(counts.has_room) {
+        right = simd::lane_min(simd::lane_max(right, Lane(0)), Lane(30));
+    }
+    NOTCH_INLINE Lane operator()(Lane x, std::size_t /*row*/) const noexcept {
+        if (has_left)
+            x = x << left;
+        if constexpr (requires { Rounding::shift_right_bounded(x, right); })
+            if (has_room)
+                return Rounding::shift_right_bounded(x, right);
+        return Rounding::shift_right(x, right);
+    }
+};
+
+/// The same under a rule that takes random bits: a function of the seed and the place in the product.
+template <random_rounding Rounding, simd::lane Lane> struct column_shift<Rounding, Lane> {
+    column_shift<nearest_even, Lane> counts;
+    Lane kept; ///< all bits, or none for a shift by more than 30: there the random bits would carry too often
     std::size_t column;
     std::size_t columns;
     std::uint64_t seed;
 
-    NOTCH_INLINE column_shift(const shift_counts& counts, const column_site<Lane>& site, std::uint64_t stream) noexcept
-        : right(Lane(counts.offset) - site.each(counts.exponents)), left(0), kept(0), has_left(counts.has_left),
-          has_far(counts.has_far), column(site.column), columns(site.problem.columns), seed(stream) {
-        left = simd::lane_max(Lane(0) - right, Lane(0));
-        kept = ~((Lane(30) - right) >> 31);
-        right = simd::lane_min(simd::lane_max(right, Lane(0)), Lane(30));
-    }
     NOTCH_INLINE Lane operator()(Lane x, std::size_t row) const noexcept {
-        if (has_left)
-            x = x << left;
-        if (has_far) // a random rule could carry
-            x = x & kept;
-        if constexpr (random_rounding<Rounding>) {
-            std::int32_t random[simd::lane_width<Lane>];
-            for (std::size_t i = 0; i < simd::lane_width<Lane>; ++i)
-                random[i] = counter_random(seed, row * columns + column + i);
-            return Rounding::shift_right(x, right, simd::load_lane<Lane>(random));
-        } else {
-            static_cast<void>(row);
-            return Rounding::shift_right(x, right);
-        }
+        std::int32_t random[simd::lane_width<Lane>];
+        for (std::size_t i = 0; i < simd::lane_width<Lane>; ++i)
+            random[i] = counter_random(seed, row * columns + column + i);
+        return Rounding::shift_right(Lane((counts.has_left ? Lane(x << counts.left) : x) & kept), counts.right,
+                                     simd::load_lane<Lane>(random));
     }
 };
+
+/// The shift of some columns.
+template <class Rounding, simd::lane Lane>
+[[nodiscard]] NOTCH_INLINE auto shift_of_columns(const shift_counts& counts, const column_site<Lane>& site,
+                                                 std::uint64_t seed) noexcept {
+    if constexpr (random_rounding<Rounding>)
+        return column_shift<Rounding, Lane>{{counts, site},
+                                            ~((Lane(30 - counts.offset) + site.each(counts.exponents)) >> 31),
+                                            site.column,
+                                            site.problem.columns,
+                                            seed};
+    else
+        return column_shift<Rounding, Lane>(counts, site);
+}
 
 } // namespace detail
 
@@ -104,14 +123,14 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
                 detail::quoted(problem.name),
                 ": shift_requantize needs power-of-two scales "
                 "of activations and weights; use fixed_point_requantize or real_requantize");
-        counts_ = {exponent - problem.exponent, problem.exponents, false, false};
+        counts_ = {exponent - problem.exponent, problem.exponents};
         counts_.check(problem);
         problem.exponents = nullptr;
         problem.exponent = exponent;
     }
     /// The shift of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
-        return detail::column_shift<Rounding, Lane>(counts_, site, seed);
+        return detail::shift_of_columns<Rounding, Lane>(counts_, site, seed);
     }
 
     detail::shift_counts counts_{}; ///< set by prepare
@@ -126,13 +145,13 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
 
     /// Raises range_error where a shift cannot be exact.
     void prepare(epilogue_problem& problem) {
-        counts_ = {count, nullptr, false, false};
+        counts_ = {count, nullptr};
         counts_.check(problem);
         problem.exponent += count;
     }
     /// The shift of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
-        return detail::column_shift<Rounding, Lane>(counts_, site, seed);
+        return detail::shift_of_columns<Rounding, Lane>(counts_, site, seed);
     }
 
     detail::shift_counts counts_{}; ///< set by prepare

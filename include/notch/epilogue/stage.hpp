@@ -95,6 +95,18 @@ template <class Lane, class S> [[nodiscard]] NOTCH_INLINE auto stage_at(const S&
         return [stage](auto x, std::size_t) NOTCH_LAMBDA_INLINE { return stage(x); };
 }
 
+/// Calls next(f) with what a stage does to the rows of some columns. What a stage knows of its columns stays in the
+/// frame of the caller, where the compiler keeps it in registers; closures that are copied would go through memory.
+template <class Lane, class S, class Next>
+NOTCH_INLINE void with_stage(const S& stage, const column_site<Lane>& site, const Next& next) {
+    if constexpr (requires { stage.with(site, next); }) {
+        stage.with(site, next);
+    } else {
+        const auto f = stage_at<Lane>(stage, site);
+        next(f);
+    }
+}
+
 /// True where a stage takes float sums: real scales that change along the inputs.
 template <class S> [[nodiscard]] constexpr bool takes_floats() noexcept {
     if constexpr (requires { S::takes_floats; })
@@ -133,6 +145,17 @@ template <epilogue_stage First, epilogue_stage Second> struct stage_chain {
         const auto one = detail::stage_at<Lane>(first, column_site<Lane>{site.column, after_first_});
         const auto two = detail::stage_at<Lane>(second, site);
         return [one, two](auto x, std::size_t row) NOTCH_LAMBDA_INLINE { return two(one(x, row), row); };
+    }
+
+    /// Calls next with both.
+    template <simd::lane Lane, class Next>
+    NOTCH_INLINE void with(const column_site<Lane>& site, const Next& next) const {
+        detail::with_stage<Lane>(
+            first, column_site<Lane>{site.column, after_first_}, [&](const auto& one) NOTCH_LAMBDA_INLINE {
+                detail::with_stage<Lane>(second, site, [&](const auto& two) NOTCH_LAMBDA_INLINE {
+                    next([&](auto x, std::size_t row) NOTCH_LAMBDA_INLINE { return two(one(x, row), row); });
+                });
+            });
     }
 
     epilogue_problem after_first_{}; ///< set by prepare

@@ -8,7 +8,7 @@
 #pragma once
 
 #include <notch/core/tensor_view.hpp>
-#include <notch/gemm/operand.hpp>
+#include <notch/gemm/row_operand.hpp>
 #include <notch/quant/quantized_tensor.hpp>
 
 #include <concepts>

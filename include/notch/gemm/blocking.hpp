@@ -12,7 +12,8 @@
 
 #include <notch/core/config.hpp>
 #include <notch/gemm/kernel_list.hpp>
-#include <notch/gemm/operand.hpp>
+#include <notch/gemm/panel_operand.hpp>
+#include <notch/gemm/row_operand.hpp>
 #include <notch/gemm/store_tile.hpp>
 
 #include <algorithm>

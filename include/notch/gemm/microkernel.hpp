@@ -134,8 +134,10 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
         for (std::size_t i = 0; i < Rows; ++i) {
             const reg row = ops::repeat4(rows[i] + offset);
 #pragma GCC unroll 16
-            for (std::size_t j = 0; j < Panels * V; ++j)
-                tile.sums[i][j] = add_products<ops, Family>(tile.sums[i][j], row, column[j]);
+            for (std::size_t j = 0; j < Panels * V; ++j) {
+                // A point the optimizer cannot look through: gcc 12 would collect the products of a step before it adds them.
+                tile.sums[i][j] = ops::as_computed(add_products<ops, Family>(tile.sums[i][j], row, column[j]));
+            }
         }
         offset += 4;
     }

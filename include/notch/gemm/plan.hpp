@@ -59,6 +59,8 @@ template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_hea
         choice.family = dot_family::chain;
         choice.absorbs = shifts;
         choice.longest_run = chain_steps(head.largest_value);
+        if (choice.longest_run > head.unit_steps()) // runs begin with a unit of codes
+            choice.longest_run -= choice.longest_run % head.unit_steps();
     } else {
         choice.family = dot_family::pair;
         choice.absorbs = shifts && head.largest_shifted <= 32767;
@@ -67,12 +69,8 @@ template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_hea
     const auto runs_of = [&](std::size_t steps) {
         return choice.longest_run == 0 ? std::size_t{1} : ceil_div(steps, choice.longest_run);
     };
-    const bool one_run = choice.finish == dot_finish::once && choice.family != dot_family::chain;
-    const bool one_chain = choice.family == dot_family::chain && !choice.absorbs;
-    if (one_run)
+    if (choice.finish == dot_finish::once && choice.family != dot_family::chain)
         choice.run_count = 1;
-    else if (one_chain) // blocks do not matter
-        choice.run_count = runs_of(head.term_steps());
     else
         choice.run_count =
             (head.blocks - 1) * runs_of(ceil_div(head.block, step_inputs)) + runs_of(head.steps(head.blocks - 1));
@@ -89,7 +87,7 @@ inline void fill_runs(const packed_header& head, const kernel_choice& choice, st
         for (; steps > 0; steps -= std::min(steps, most))
             *runs++ = static_cast<std::uint32_t>(std::min(steps, most));
     };
-    const bool whole = choice.family == dot_family::chain ? !choice.absorbs : choice.finish == dot_finish::once;
+    const bool whole = choice.family != dot_family::chain && choice.finish == dot_finish::once;
     if (whole)
         cut(head.term_steps());
     else

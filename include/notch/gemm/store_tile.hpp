@@ -33,6 +33,14 @@ template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE Lane wrapping_add_product(
         return a + b * c;
 }
 
+/// a + b modulo 2^32.
+template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE Lane wrapping_add(Lane a, Lane b) noexcept {
+    if constexpr (std::same_as<Lane, std::int32_t>)
+        return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
+    else
+        return a + b;
+}
+
 /// True where sums of a type may enter the epilogue, and what leaves it may be stored as T.
 template <class Epilogue, class T, class Sum> [[nodiscard]] constexpr bool stores_sums() noexcept {
     if constexpr (std::same_as<Sum, float> && !takes_floats<Epilogue>()) {
@@ -81,20 +89,22 @@ public:
 private:
     template <bool Floats, class Lane>
     NOTCH_INLINE void columns(const std::int32_t* tile, const tile_place& place, std::size_t column) const noexcept {
-        const auto stages = stage_at<Lane>(epilogue_, column_site<Lane>{column, problem_});
-        T* to = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +
-                static_cast<std::ptrdiff_t>(column) * column_stride_;
-        if constexpr (Floats) {
-            for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
-                store_lane_as<Lane>(
-                    to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(tile)), place.row + r));
-        } else {
-            const Lane sums = simd::load_lane<Lane>(sums_ + column);
-            const Lane factor(-zero_point_);
-            for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
-                store_lane_as<Lane>(
-                    to, stages(wrapping_add_product(simd::load_lane<Lane>(tile), sums, factor), place.row + r));
-        }
+        T* const first = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +
+                         static_cast<std::ptrdiff_t>(column) * column_stride_;
+        with_stage<Lane>(epilogue_, column_site<Lane>{column, problem_}, [&](const auto& stages) NOTCH_LAMBDA_INLINE {
+            T* to = first;
+            if constexpr (Floats) {
+                for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
+                    store_lane_as<Lane>(
+                        to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(tile)), place.row + r));
+            } else {
+                const Lane correction =
+                    wrapping_add_product(Lane(0), simd::load_lane<Lane>(sums_ + column), Lane(-zero_point_));
+                for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
+                    store_lane_as<Lane>(to,
+                                        stages(wrapping_add(simd::load_lane<Lane>(tile), correction), place.row + r));
+            }
+        });
     }
 
     const Epilogue& epilogue_;

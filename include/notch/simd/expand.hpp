@@ -3,9 +3,12 @@
 ///
 /// `expand_ops<Arch>` has
 ///
-///     codes<Bits>(unit, bias, part)   the step number `part` of a unit of packed codes, minus 16 biases: [16][4] int8
-///     widen(step, factor, to)         2 x [16][2] int16: value * factor of the output; factors are powers of two
-///     shift(step, factor, to)         [16][4] int8: value * factor; the caller knows that it fits
+///     biases(p), factors(p)           sixteen uint8, sixteen int16 (powers of two), in the form in which they are used
+///     codes<Bits, Part>(unit, biases) the step number Part of a unit of packed codes, minus the biases: [16][4] int8
+///     store(to, step)                 as it is
+///     widen(step, to)                 2 x [16][2] int16
+///     widen(step, factors, to)        the same, times the factor of the output
+///     shift(step, factors, to)        [16][4] int8: value * factor; the caller knows that it fits
 ///     flip_row(from, count, to)       codes with their highest bit flipped: uint8 <-> int8
 ///     widen_row(from, count, is_signed, zero, to)   int16: code - zero
 ///
@@ -32,28 +35,43 @@ template <> struct expand_ops<scalar> {
         std::int8_t value[64]; ///< [16][4]
     };
 
-    template <int Bits>
-    static NOTCH_INLINE step codes(const std::uint8_t* unit, const std::uint8_t* bias, std::size_t part) noexcept {
+    /// One number per output.
+    struct biases {
+        std::uint8_t value[16]; ///< numbers
+        NOTCH_INLINE explicit biases(const std::uint8_t* from) noexcept { std::memcpy(value, from, 16); }
+    };
+    /// One number per output.
+    struct factors {
+        std::int16_t value[16]; ///< numbers
+        NOTCH_INLINE explicit factors(const std::int16_t* from) noexcept { std::memcpy(value, from, 32); }
+    };
+
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const biases& bias) noexcept {
         step s;
         for (std::size_t i = 0; i < 64; ++i) {
             if constexpr (Bits == 8)
                 s.value[i] = static_cast<std::int8_t>(unit[i]);
             else
-                s.value[i] = static_cast<std::int8_t>(((unit[i] >> (Bits * part)) & ((1 << Bits) - 1)) - bias[i / 4]);
+                s.value[i] =
+                    static_cast<std::int8_t>(((unit[i] >> (Bits * Part)) & ((1 << Bits) - 1)) - bias.value[i / 4]);
         }
         return s;
     }
     static NOTCH_INLINE void store(std::int8_t* to, const step& s) noexcept { std::memcpy(to, &s, 64); }
-    static NOTCH_INLINE void widen(const step& s, const std::int16_t* factor, std::int16_t* to) noexcept {
+    static NOTCH_INLINE void widen(const step& s, std::int16_t* to) noexcept {
         for (std::size_t half = 0; half < 2; ++half)
-            for (std::size_t c = 0; c < 16; ++c)
-                for (std::size_t k = 0; k < 2; ++k)
-                    to[half * 32 + 2 * c + k] =
-                        static_cast<std::int16_t>(s.value[4 * c + 2 * half + k] * (factor != nullptr ? factor[c] : 1));
+            for (std::size_t i = 0; i < 32; ++i)
+                to[half * 32 + i] = s.value[4 * (i / 2) + 2 * half + i % 2];
     }
-    static NOTCH_INLINE void shift(const step& s, const std::int16_t* factor, std::int8_t* to) noexcept {
+    static NOTCH_INLINE void widen(const step& s, const factors& f, std::int16_t* to) noexcept {
+        for (std::size_t half = 0; half < 2; ++half)
+            for (std::size_t i = 0; i < 32; ++i)
+                to[half * 32 + i] = static_cast<std::int16_t>(s.value[4 * (i / 2) + 2 * half + i % 2] * f.value[i / 2]);
+    }
+    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
         for (std::size_t i = 0; i < 64; ++i)
-            to[i] = static_cast<std::int8_t>(s.value[i] * factor[i / 4]);
+            to[i] = static_cast<std::int8_t>(s.value[i] * f.value[i / 4]);
     }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;

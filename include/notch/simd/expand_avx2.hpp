@@ -23,15 +23,29 @@ template <> struct expand_ops<avx2> {
         __m256i high; ///< the others
     };
 
-    template <int Bits>
-    static NOTCH_INLINE step codes(const std::uint8_t* unit, const std::uint8_t* bias, std::size_t part) noexcept {
+    /// Each number four times.
+    struct biases {
+        step bytes; ///< as they are subtracted
+        NOTCH_INLINE explicit biases(const std::uint8_t* from) noexcept : bytes(four_times(from)) {}
+    };
+    /// Each number twice.
+    struct factors {
+        __m256i low;  ///< of the first eight outputs
+        __m256i high; ///< of the others
+        NOTCH_INLINE explicit factors(const std::int16_t* from) noexcept : low(twice(from)), high(twice(from + 8)) {}
+    };
+
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const biases& bias) noexcept {
         step s{load(unit), load(unit + 32)};
         if constexpr (Bits < 8) {
             const __m256i mask = _mm256_set1_epi8((1 << Bits) - 1);
-            const __m128i count = _mm_cvtsi32_si128(Bits * static_cast<int>(part));
-            const step b = four_times(bias);
-            s.low = _mm256_sub_epi8(_mm256_and_si256(_mm256_srl_epi16(s.low, count), mask), b.low);
-            s.high = _mm256_sub_epi8(_mm256_and_si256(_mm256_srl_epi16(s.high, count), mask), b.high);
+            if constexpr (Part > 0) {
+                s.low = _mm256_srli_epi16(s.low, Bits * Part);
+                s.high = _mm256_srli_epi16(s.high, Bits * Part);
+            }
+            s.low = _mm256_sub_epi8(_mm256_and_si256(s.low, mask), bias.bytes.low);
+            s.high = _mm256_sub_epi8(_mm256_and_si256(s.high, mask), bias.bytes.high);
         }
         return s;
     }
@@ -39,31 +53,19 @@ template <> struct expand_ops<avx2> {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s.low);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), s.high);
     }
-    static NOTCH_INLINE void widen(const step& s, const std::int16_t* factor, std::int16_t* to) noexcept {
-        // Each byte goes to the upper half of a word, then is shifted down with its sign.
-        const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, //
-                                               -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
-        const __m256i second = _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, //
-                                                -1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
-        __m256i words[4] = {
-            _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, first), 8),
-            _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, first), 8),
-            _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, second), 8),
-            _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, second), 8),
-        };
-        if (factor != nullptr) {
-            const __m256i low = twice(factor);
-            const __m256i high = twice(factor + 8);
-            words[0] = _mm256_mullo_epi16(words[0], low);
-            words[1] = _mm256_mullo_epi16(words[1], high);
-            words[2] = _mm256_mullo_epi16(words[2], low);
-            words[3] = _mm256_mullo_epi16(words[3], high);
-        }
+    static NOTCH_INLINE void widen(const step& s, std::int16_t* to) noexcept {
+        const words w(s);
         for (std::size_t i = 0; i < 4; ++i)
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16 * i), words[i]);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16 * i), w.value[i]);
     }
-    static NOTCH_INLINE void shift(const step& s, const std::int16_t* factor, std::int8_t* to) noexcept {
-        store(to, {times(s.low, twice(factor)), times(s.high, twice(factor + 8))});
+    static NOTCH_INLINE void widen(const step& s, const factors& f, std::int16_t* to) noexcept {
+        const words w(s);
+        for (std::size_t i = 0; i < 4; ++i)
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16 * i),
+                                _mm256_mullo_epi16(w.value[i], i % 2 == 0 ? f.low : f.high));
+    }
+    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
+        store(to, {times(s.low, f.low), times(s.high, f.high)});
     }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;
@@ -85,6 +87,20 @@ template <> struct expand_ops<avx2> {
     }
 
 private:
+    /// A step as 2 x [16][2] int16: each byte goes to the upper half of a word, then is shifted down with its sign.
+    struct words {
+        __m256i value[4];
+        NOTCH_INLINE explicit words(const step& s) noexcept {
+            const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, //
+                                                   -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
+            const __m256i second = _mm256_setr_epi8(-1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, //
+                                                    -1, 2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15);
+            value[0] = _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, first), 8);
+            value[1] = _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, first), 8);
+            value[2] = _mm256_srai_epi16(_mm256_shuffle_epi8(s.low, second), 8);
+            value[3] = _mm256_srai_epi16(_mm256_shuffle_epi8(s.high, second), 8);
+        }
+    };
     static NOTCH_INLINE __m256i load(const std::uint8_t* from) noexcept {
         return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     }

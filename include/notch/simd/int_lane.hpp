@@ -60,6 +60,17 @@ NOTCH_INLINE void store_saturated(std::int8_t* to, std::int32_t x) noexcept {
     *to = static_cast<std::int8_t>(x < -128 ? -128 : x > 127 ? 127 : x);
 }
 
+/// x * factor with one rounding, see core/fixed_point.hpp.
+[[nodiscard]] NOTCH_INLINE std::int32_t multiply_q31_single(std::int32_t x, std::int32_t multiplier,
+                                                            std::int32_t exponent) noexcept {
+    return multiply_single(x, {multiplier, exponent});
+}
+/// x * factor with two roundings, see core/fixed_point.hpp.
+[[nodiscard]] NOTCH_INLINE std::int32_t multiply_q31_double(std::int32_t x, std::int32_t multiplier,
+                                                            std::int32_t exponent) noexcept {
+    return multiply_double(x, {multiplier, exponent});
+}
+
 /// The companion of a lane and how it is read.
 template <class Lane> struct lane_floats;
 

@@ -5,6 +5,7 @@
 ///
 ///     reg, bytes, count        a register, its size, and how many of them hold 64 bytes (one step of a panel)
 ///     zero(), load(p), store(p, reg)                      any alignment
+///     as_computed(reg)         the register, at a point the optimizer cannot look through
 ///     repeat4(p)               the four bytes at p, again and again
 ///     add32(a, b), shift_left32(a, counts)                sixteen, eight or four int32
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768
@@ -53,6 +54,7 @@ template <> struct int_ops<scalar> {
         return r;
     }
     static NOTCH_INLINE void store(void* to, const reg& r) noexcept { std::memcpy(to, &r, sizeof r); }
+    static NOTCH_INLINE reg as_computed(const reg& r) noexcept { return r; }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {
         std::int32_t four = 0;
         std::memcpy(&four, from, 4);

@@ -33,6 +33,10 @@ template <> struct int_ops<avx2> {
         return _mm256_loadu_si256(static_cast<const __m256i*>(from));
     }
     static NOTCH_INLINE void store(void* to, reg r) noexcept { _mm256_storeu_si256(static_cast<__m256i*>(to), r); }
+    static NOTCH_INLINE reg as_computed(reg r) noexcept {
+        asm("" : "+x"(r));
+        return r;
+    }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {
         std::int32_t four = 0;
         std::memcpy(&four, from, 4);

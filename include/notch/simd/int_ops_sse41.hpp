@@ -33,6 +33,10 @@ template <> struct int_ops<sse41> {
         return _mm_loadu_si128(static_cast<const __m128i*>(from));
     }
     static NOTCH_INLINE void store(void* to, reg r) noexcept { _mm_storeu_si128(static_cast<__m128i*>(to), r); }
+    static NOTCH_INLINE reg as_computed(reg r) noexcept {
+        asm("" : "+x"(r));
+        return r;
+    }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {
         std::int32_t four = 0;
         std::memcpy(&four, from, 4);
