@@ -48,6 +48,23 @@ TEST_CASE("every width between two bits and eight takes a kernel that is exact f
     }
 }
 
+TEST_CASE("every largest value of 4-bit weights has runs of its own length", "[gemm][extremes]") {
+    sequence random(9);
+    for (int largest = 1; largest <= 15; ++largest) {
+        using q = quantizer<bits<4, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
+        for (const std::size_t block : {150U, 40U, 36U}) {
+            auto w = weights<q>(random, {17, 150, 1, block}, filling::random, 3);
+            for (std::int32_t& zero : w.params.zero_points)
+                zero = 15;
+            for (std::uint8_t& code : w.codes.elements())
+                code = static_cast<std::uint8_t>(15 - largest);
+            INFO("weights " << -largest << ", blocks of " << block);
+            for (const filling fill : {filling::highest, filling::random})
+                REQUIRE(check(random, left_of(random, 7, 150, fill), w) == "");
+        }
+    }
+}
+
 TEST_CASE("long rows", "[gemm][extremes]") {
     sequence random(7);
     const auto longest = [&](auto policy, std::size_t inputs, std::size_t block, filling fill) {
