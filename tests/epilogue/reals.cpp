@@ -14,7 +14,11 @@ using namespace lanes;
 namespace {
 
 /// The product as IEEE 754 rounds it to float, by way of a double, in which it is exact.
-float product_of(float a, float b) { return static_cast<float>(static_cast<double>(a) * static_cast<double>(b)); }
+float product_of(float a, float b) {
+    volatile float rounded =
+        static_cast<float>(static_cast<double>(a) * static_cast<double>(b)); // -ffast-math keeps it
+    return rounded;
+}
 
 /// The rules by the standard library, in double.
 double rounded(nearest_even, double x) { return std::nearbyint(x); }

@@ -42,9 +42,15 @@ template <class Q> shape any_shape(sequence& random, bool around_tiles) {
     return s;
 }
 
+#if defined(__OPTIMIZE__)
+constexpr int count = 100;
+#else
+constexpr int count = 30;
+#endif
+
 template <class Q> void many(std::uint64_t seed) {
     sequence random(seed);
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < count; ++i) {
         const shape s = any_shape<Q>(random, i % 2 == 0);
         const auto w = weights<Q>(random, s.weights, filling::random, i % 8);
         const activations a = left_of(random, s.rows, s.weights.inputs);
