@@ -59,9 +59,9 @@ TEST_CASE("relu and clamps", "[epilogue][activation]") {
     check_stage(relu{}, m, [](std::size_t, std::size_t, std::int64_t x) { return x < 0 ? 0 : x; });
     m.numbers[5] = std::numeric_limits<std::int32_t>::min();
     m.problem.lowest = m.numbers[5];
-    for (const auto& [lowest, highest] : {std::pair(0, 6), std::pair(-5, -5), std::pair(-100000, 2147483647)})
-        check_stage(clamp{lowest, highest}, m,
-                    [&](std::size_t, std::size_t, std::int64_t x) { return brought_into(x, lowest, highest); });
+    for (const clamp c : {clamp{0, 6}, clamp{-5, -5}, clamp{-100000, 2147483647}})
+        check_stage(c, m,
+                    [&](std::size_t, std::size_t, std::int64_t x) { return brought_into(x, c.lowest, c.highest); });
     check_stage(clamp_to<bits<4>>(), m,
                 [](std::size_t, std::size_t, std::int64_t x) { return brought_into(x, -8, 7); });
     check_stage(clamp_to<bits<3, unsigned_codes, narrow_range>>(), m,

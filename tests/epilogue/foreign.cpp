@@ -51,6 +51,15 @@ static_assert(epilogue_stage<engine::leaky> && epilogue_stage<engine::add_place>
 static_assert(!epilogue_stage<engine::nothing> && !epilogue_stage<int>);
 static_assert(epilogue_stage<identity> && epilogue_stage<decltype(relu{} | engine::leaky{})>);
 
+/// The strongest instruction set with products, should the default have none.
+template <class Arch> struct with_products { using type = typename with_products<typename Arch::parent>::type; };
+template <class Arch>
+    requires requires { simd::int_ops<Arch>::tile_rows; }
+struct with_products<Arch> {
+    using type = Arch;
+};
+using arch = with_products<simd::default_arch>::type;
+
 std::int64_t leaked(std::int64_t x) { return x >= 0 ? x : nearest_even::shift_right(static_cast<std::int32_t>(x), 3); }
 
 std::vector<std::int32_t> offsets(std::size_t columns) {
@@ -128,12 +137,12 @@ TEST_CASE("a foreign stage fuses into a product like one of the library", "[epil
                                  engine::add_place{offsets(outputs)}, relu{}, add_zero_point{-20});
     std::vector<std::int8_t> fast(rows * outputs);
     std::vector<std::int8_t> slow(rows * outputs);
-    gemm(left, pack(w), epilogue, strided_view<std::int8_t, 2>(fast.data(), {rows, outputs}));
+    gemm<arch>(left, pack(w), epilogue, strided_view<std::int8_t, 2>(fast.data(), {rows, outputs}));
     reference_gemm(left, w, epilogue, strided_view<std::int8_t, 2>(slow.data(), {rows, outputs}));
     CHECK(fast == slow);
     // In columns: every lane has one number.
     std::vector<std::int8_t> across(rows * outputs);
-    gemm(left, pack(w), epilogue, strided_view<std::int8_t, 2>(across.data(), {rows, outputs}, {1, rows}));
+    gemm<arch>(left, pack(w), epilogue, strided_view<std::int8_t, 2>(across.data(), {rows, outputs}, {1, rows}));
     std::size_t wrong = 0;
     for (std::size_t m = 0; m < rows; ++m)
         for (std::size_t n = 0; n < outputs; ++n)
