@@ -1,9 +1,10 @@
 # Declares unit tests. Works with Catch2 2 and 3.
 #
-# notch_test(<name> SOURCES <file>... [FLAGS <flag>...] [LINK_FLAGS <flag>...]
+# notch_test(<name> SOURCES <file>... [HELPERS <file>...] [FLAGS <flag>...] [LINK_FLAGS <flag>...]
 #            [LIBRARIES <target>...] [LEVEL <level>])
 #
 # builds the executable test_<name> (dots become underscores) and registers one CTest entry <name>.<file> per source.
+# Helpers are compiled too, but hold no tests: what is dear to compile stands there once for all sources.
 # With a LEVEL the sources are compiled for that instruction set, and the tests are skipped, with a sentence, on a
 # processor that lacks it. Nothing happens when there are no sources.
 include(levels.cmake)
@@ -35,12 +36,12 @@ target_link_libraries(notch_catch_main PRIVATE Catch2::Catch2)
 target_compile_features(notch_catch_main PRIVATE cxx_std_20)
 
 function(notch_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;FLAGS;LINK_FLAGS;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;HELPERS;FLAGS;LINK_FLAGS;LIBRARIES")
     if(NOT arg_SOURCES)
         return()
     endif()
     string(REPLACE "." "_" target "test_${name}")
-    add_executable(${target} ${arg_SOURCES})
+    add_executable(${target} ${arg_SOURCES} ${arg_HELPERS})
     notch_own_target(${target})
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_compile_options(${target} PRIVATE ${arg_FLAGS})

@@ -166,7 +166,7 @@ struct stochastic {
     template <class Lane, class Count>
     [[nodiscard]] NOTCH_INLINE static constexpr Lane shift_right(Lane a, Count n, Lane random) noexcept {
         const Lane t = detail::low_bits<Lane>(n);
-        return (a >> n) + (((a & t) + (random >> (31 - n))) >> n);
+        return (a >> n) + (((a & t) + (random >> (Count(31) - n))) >> n);
     }
 };
 

@@ -13,7 +13,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
@@ -61,10 +60,8 @@ template <class Style = single_rounding> struct fixed_point_requantize {
         problem.powers_of_two = false;
         problem.exponents = nullptr;
         problem.scales = nullptr;
-        problem.lowest = std::numeric_limits<std::int32_t>::min();
-        problem.highest = std::numeric_limits<std::int32_t>::max();
-        problem.lowest /= 2; // leaves room for a zero point; codes saturate long before
-        problem.highest /= 2;
+        problem.lowest = -(std::int64_t{1} << 30); // leaves room for a zero point; codes saturate long before
+        problem.highest = std::int64_t{1} << 30;
     }
     /// The product of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {

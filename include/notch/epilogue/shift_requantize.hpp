@@ -81,6 +81,7 @@ template <class Rounding, simd::lane Lane> struct column_shift {
 /// The same under a rule that takes random bits: a function of the seed and the place in the product.
 template <random_rounding Rounding, simd::lane Lane> struct column_shift<Rounding, Lane> {
     column_shift<nearest_even, Lane> counts;
+    Lane kept; ///< all bits, or none for a shift by more than 30: there the random bits would carry too often
     std::size_t column;
     std::size_t columns;
     std::uint64_t seed;
@@ -89,7 +90,7 @@ template <random_rounding Rounding, simd::lane Lane> struct column_shift<Roundin
         std::int32_t random[simd::lane_width<Lane>];
         for (std::size_t i = 0; i < simd::lane_width<Lane>; ++i)
             random[i] = counter_random(seed, row * columns + column + i);
-        return Rounding::shift_right(counts.has_left ? Lane(x << counts.left) : x, counts.right,
+        return Rounding::shift_right(Lane((counts.has_left ? Lane(x << counts.left) : x) & kept), counts.right,
                                      simd::load_lane<Lane>(random));
     }
 };
@@ -99,7 +100,11 @@ template <class Rounding, simd::lane Lane>
 [[nodiscard]] NOTCH_INLINE auto shift_of_columns(const shift_counts& counts, const column_site<Lane>& site,
                                                  std::uint64_t seed) noexcept {
     if constexpr (random_rounding<Rounding>)
-        return column_shift<Rounding, Lane>{{counts, site}, site.column, site.problem.columns, seed};
+        return column_shift<Rounding, Lane>{{counts, site},
+                                            ~((Lane(30 - counts.offset) + site.each(counts.exponents)) >> 31),
+                                            site.column,
+                                            site.problem.columns,
+                                            seed};
     else
         return column_shift<Rounding, Lane>(counts, site);
 }

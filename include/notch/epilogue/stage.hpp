@@ -87,6 +87,10 @@ concept stage_of_floats = requires(const S& stage, float x) {
     stage(x);
 };
 
+/// One name for the forms of a stage: compilers print it instead of every reason why none of them is there.
+template <class S>
+inline constexpr bool is_called_with_numbers_or_has_at = stage_for_all<S> || stage_per_column<S> || stage_of_floats<S>;
+
 /// What a stage does to the rows of some columns.
 template <class Lane, class S> [[nodiscard]] NOTCH_INLINE auto stage_at(const S& stage, const column_site<Lane>& site) {
     if constexpr (stage_per_column<S>)
@@ -124,8 +128,7 @@ template <class S> void prepare_stage(S& stage, epilogue_problem& problem) {
 
 /// A stage of an epilogue, see above.
 template <class S>
-concept epilogue_stage = std::copyable<S> &&
-    (detail::stage_for_all<S> || detail::stage_per_column<S> || detail::stage_of_floats<S>);
+concept epilogue_stage = std::copyable<S> && detail::is_called_with_numbers_or_has_at<S>;
 
 /// One stage after another.
 template <epilogue_stage First, epilogue_stage Second> struct stage_chain {

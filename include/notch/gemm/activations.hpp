@@ -66,6 +66,9 @@ template <quantizer_type Q> [[nodiscard]] gemm_operand operand_of(const quantize
     if (from.params.count() != 1)
         raise<unsupported_error>(quoted(from.name), ": activations with ", from.params.count(),
                                  " scales; gemm takes one scale per tensor");
+    if (!from.params.output_order.empty() || !from.params.input_order.empty())
+        raise<unsupported_error>(quoted(from.name), ": activations with a channel order; gemm takes them as they come");
+    static_cast<void>(from.grid());
     using scale_value = typename Q::scale_value;
     activation_codes<typename Q::code_type> codes{as_view(from.codes), from.params.zero_point(0), 0, 0};
     if constexpr (std::same_as<scale_value, std::int32_t>)
