@@ -4,7 +4,8 @@
 ///     template <lane Lane> Lane stage(Lane accumulator);
 ///
 /// A stage that uses + - * & | ~ >> << and the functions below is the scalar reference and the fast
-/// path in one text. A lane is std::int32_t or, where xsimd is installed, xsimd::batch<std::int32_t, A>.
+/// path in one text. A lane is std::int32_t or a register of an instruction set (simd/int_lane.hpp), which is what the
+/// epilogues run over; where xsimd is installed, xsimd::batch<std::int32_t, A> is one too.
 /// Shift counts are one int for all, or a lane of counts; `Rounding::shift_right(lane, count)` takes both
 /// (core/rounding.hpp). Registers wrap around as two's complement; an int32 must not overflow.
 #pragma once
