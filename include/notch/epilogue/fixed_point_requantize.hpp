@@ -61,6 +61,7 @@ template <class Style = single_rounding> struct fixed_point_requantize {
         problem.powers_of_two = false;
         problem.exponents = nullptr;
         problem.scales = nullptr;
+        problem.scale = 1; // not known here: behind this stage to_real gives the codes themselves
         problem.lowest = std::numeric_limits<std::int32_t>::min();
         problem.highest = std::numeric_limits<std::int32_t>::max();
         problem.lowest /= 2; // leaves room for a zero point; codes saturate long before
