@@ -21,6 +21,21 @@
 #include <notch/core/xtensor.hpp>
 #endif
 
+#include <notch/epilogue/activation.hpp>
+#include <notch/epilogue/add_bias.hpp>
+#include <notch/epilogue/add_residual.hpp>
+#include <notch/epilogue/fixed_point_requantize.hpp>
+#include <notch/epilogue/real_requantize.hpp>
+#include <notch/epilogue/shift_requantize.hpp>
+#include <notch/epilogue/stage.hpp>
+
+#include <notch/gemm/activations.hpp>
+#include <notch/gemm/explain.hpp>
+#include <notch/gemm/gemm.hpp>
+#include <notch/gemm/pack.hpp>
+#include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/reference.hpp>
+
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
 #include <notch/observe/kl_divergence.hpp>

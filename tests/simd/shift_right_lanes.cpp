@@ -4,7 +4,7 @@
 
 #include <notch/core/random.hpp>
 #include <notch/core/rounding.hpp>
-#include <notch/simd/lane.hpp>
+#include <notch/simd/lane_xsimd.hpp>
 
 #include <array>
 #include <cstddef>

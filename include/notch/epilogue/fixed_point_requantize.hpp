@@ -57,6 +57,7 @@ template <class Style = single_rounding> struct fixed_point_requantize {
                 detail::raise<range_error>(detail::quoted(problem.name), ": output ", c, ": factor ", multipliers[c],
                                            " * 2^(", exponents[c],
                                            " - 31): the multiplier is in [2^30, 2^31), the exponent in [-30, 30]");
+        problem.scale = 1; // that of the output is not known here: behind this stage to_real gives the codes themselves
         problem.powers_of_two = false;
         problem.exponents = nullptr;
         problem.scales = nullptr;

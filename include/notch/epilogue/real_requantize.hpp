@@ -41,7 +41,9 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
         if (is_non_finite(scale) || !(scale > 0))
             detail::raise<range_error>(detail::quoted(problem.name), ": output scale ", scale,
                                        " is not positive and finite");
-        const float factor = problem.scale / scale;
+        // As quantize does it: the rounded quotient, also where a compiler may replace divisions by products.
+        const float factor =
+            static_cast<float>(static_cast<double>(problem.scale) * (1.0 / static_cast<double>(scale)));
         const std::size_t lists = problem.scales == nullptr ? 1 : problem.columns;
         for (std::size_t c = 0; c < lists; ++c) {
             const float f = factor * (problem.scales == nullptr ? 1.0F : problem.scales[c]);

@@ -11,6 +11,8 @@
 #include <notch/core/rounding.hpp>
 #include <notch/epilogue/stage.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -127,6 +129,8 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
         counts_.check(problem);
         problem.exponents = nullptr;
         problem.exponent = exponent;
+        problem.scales = nullptr;
+        problem.scale = static_cast<float>(std::ldexp(1.0, exponent));
     }
     /// The shift of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
@@ -148,6 +152,7 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
         counts_ = {count, nullptr};
         counts_.check(problem);
         problem.exponent += count;
+        problem.scale = static_cast<float>(std::ldexp(static_cast<double>(problem.scale), count));
     }
     /// The shift of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {

@@ -2,7 +2,7 @@
 /// A quantized tensor: codes, one byte each, and the parameters that give them meaning.
 ///
 /// It is the hand-over between the two halves of notch: quantization methods produce it, packing
-/// and kernels consume it. Packed int4 and int2 storage comes later, when weights are packed.
+/// and kernels consume it. gemm/pack.hpp stores the codes of weights in fewer bits.
 #pragma once
 
 #include <notch/core/dense_tensor.hpp>

@@ -12,7 +12,7 @@
 ///                                    multiply_single and multiply_double of core/fixed_point.hpp, number by number
 ///
 /// An instruction set without a lane of its own has that of its nearest ancestor.
-/// Registers wrap around as two's complement, and so do the functions wrap_add and wrap_sub of an int32.
+/// Registers wrap around as two's complement; an int32 must not overflow.
 #pragma once
 
 #include <notch/core/config.hpp>

@@ -15,9 +15,9 @@
 ///                              `signed_rows`, b is int8; exact
 ///     add_scaled(p, a, s)      p[i] += float(a[i]) * s[i], two roundings, never contracted
 ///
-/// `has_quad8` and `has_pairs` say which products there are; an instruction set has at least one kind. Kernels
-/// are written once over these names (gemm/microkernel.hpp). `row_code` and the widening helpers below are
-/// the same for all.
+/// `has_quad8` and `has_pairs` say which products there are; an instruction set has at least one kind. `tile_rows` and
+/// `tile_panels` are the largest tile whose sums fit its registers. Kernels are written once over these names
+/// (gemm/microkernel.hpp).
 #pragma once
 
 #include <notch/core/config.hpp>

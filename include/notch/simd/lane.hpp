@@ -4,7 +4,8 @@
 ///     template <lane Lane> Lane stage(Lane accumulator);
 ///
 /// A stage that uses + - * & | ~ >> << and the functions below is the scalar reference and the fast
-/// path in one text. A lane is std::int32_t or, where xsimd is installed, xsimd::batch<std::int32_t, A>.
+/// path in one text. A lane is std::int32_t or a register of an instruction set (simd/int_lane.hpp), which is what the
+/// epilogues run over; with simd/lane_xsimd.hpp, xsimd::batch<std::int32_t, A> is one too.
 /// Shift counts are one int for all, or a lane of counts; `Rounding::shift_right(lane, count)` takes both
 /// (core/rounding.hpp). Registers wrap around as two's complement; an int32 must not overflow.
 #pragma once
@@ -15,10 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-
-#if __has_include(<xsimd/xsimd.hpp>)
-#include <xsimd/xsimd.hpp>
-#endif
 
 namespace notch::simd {
 
@@ -40,19 +37,6 @@ template <> struct lane_traits<std::int32_t> {
     /// The larger of two.
     static NOTCH_INLINE constexpr std::int32_t max(std::int32_t a, std::int32_t b) noexcept { return a > b ? a : b; }
 };
-
-#if __has_include(<xsimd/xsimd.hpp>)
-/// A register of int32.
-template <class Arch> struct lane_traits<xsimd::batch<std::int32_t, Arch>> {
-    using batch = xsimd::batch<std::int32_t, Arch>;   ///< the lane
-    static constexpr bool is_lane = true;             ///< a lane
-    static constexpr std::size_t width = batch::size; ///< numbers per lane
-    static NOTCH_INLINE batch load(const std::int32_t* from) noexcept { return batch::load_unaligned(from); }
-    static NOTCH_INLINE void store(std::int32_t* to, const batch& value) noexcept { value.store_unaligned(to); }
-    static NOTCH_INLINE batch min(const batch& a, const batch& b) noexcept { return xsimd::min(a, b); }
-    static NOTCH_INLINE batch max(const batch& a, const batch& b) noexcept { return xsimd::max(a, b); }
-};
-#endif
 
 /// One int32 or a register of them.
 template <class T>
