@@ -94,7 +94,7 @@ void check_same_shape(const extents<Rank>& expected, const extents<Rank>& given,
 /// Raises shape_error for a destination that would take several reals at one place.
 template <std::size_t Rank> void check_destination(const strided_view<float, Rank>& dst, std::string_view name) {
     for (std::size_t axis = 0; axis < Rank; ++axis)
-        if (dst.stride(axis) == 0 && dst.extent(axis) > 1)
+        if (dst.stride(axis) == 0 && dst.extent(axis) > 1 && dst.size() != 0)
             raise<shape_error>(quoted(name), ": dst has stride 0 along axis ", axis, " of extent ", dst.extent(axis),
                                "; every real needs a place of its own");
 }
