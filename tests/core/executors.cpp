@@ -1,5 +1,6 @@
 // Executors: every task once, errors of the lowest task, foreign pools.
 #include "catch.hpp"
+#include "threads_backwards.hpp"
 
 #include <notch/core/error.hpp>
 #include <notch/core/executor.hpp>
@@ -8,27 +9,11 @@
 
 #include <atomic>
 #include <functional>
-#include <thread>
 #include <vector>
 
 using namespace notch;
 
 namespace {
-
-// A pool as a user would have it: starts threads, hands out the tasks in reverse order.
-struct threads_backwards {
-    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const {
-        std::atomic<std::size_t> next{0};
-        std::vector<std::thread> team;
-        for (int i = 0; i < 3; ++i)
-            team.emplace_back([&] {
-                for (std::size_t task = next++; task < n_tasks; task = next++)
-                    body(n_tasks - 1 - task);
-            });
-        for (auto& member : team)
-            member.join();
-    }
-};
 
 template <class Executor> std::vector<int> visits(Executor&& run, std::size_t n_tasks) {
     std::vector<std::atomic<int>> counts(n_tasks);
@@ -90,4 +75,19 @@ TEST_CASE("an executor that does not run every task once is reported", "[executo
     };
     CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(skips), 9, nothing), containing("ran 5 tasks of 9"));
     CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(exceeds), 9, nothing), containing("task 9 of 9"));
+    const auto swaps = [](std::size_t n_tasks, auto&& body) { // as many as there are, but the last one is never run
+        body(0);
+        for (std::size_t task = 1; task < n_tasks; ++task)
+            body(task - 1);
+    };
+    for (const std::size_t n_tasks : {2U, 3U, 9U, 1000U})
+        CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(swaps), n_tasks, nothing),
+                          containing("tasks twice and others never"));
+    // Tasks whose numbers have the same sum and the same sum of squares: 1 + 2 + 6 = 0 + 4 + 5.
+    const auto balances = [](std::size_t, auto&& body) {
+        for (const std::size_t task : {1U, 1U, 2U, 2U, 3U, 6U, 6U})
+            body(task);
+    };
+    CHECK_THROWS_WITH(detail::run_tasks(detail::executor_ref(balances), 7, nothing),
+                      containing("tasks twice and others never"));
 }

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cfloat>
+#include <cstddef>
+#include <limits>
 
 using namespace observe_test;
 using notch::min_max;
@@ -50,6 +52,15 @@ TEST_CASE("min_max keeps the extremes of the floats apart") {
 TEST_CASE("min_max does not widen a one-sided range") {
     CHECK(seen_in({2.0F, 3.0F}).range() == value_range{2.0F, 3.0F});
     CHECK(seen_in({-2.0F, -3.0F}).range() == value_range{-3.0F, -2.0F});
+}
+
+TEST_CASE("min_max takes any stride along an axis of extent 1") {
+    std::vector<float> values = normal_values(3, 12);
+    constexpr std::ptrdiff_t lowest = std::numeric_limits<std::ptrdiff_t>::min();
+    constexpr std::ptrdiff_t highest = std::numeric_limits<std::ptrdiff_t>::max();
+    min_max seen;
+    seen.observe(notch::strided_view<float, 4>(values.data() + 11, {1, 3, 1, 4}, {lowest, -4, highest, -1}));
+    CHECK(seen == seen_in(values));
 }
 
 TEST_CASE("min_max counts and merges") {

@@ -365,6 +365,16 @@ TEST_CASE("codes can be written to the caller's memory", "[quantize]") {
                       containing("[1, 5]"));
     dense_tensor<float, 2> wrong({7, 5});
     CHECK_THROWS_AS(dequantize_to(quantize(x, params), wrong), shape_error);
+    const strided_view<float, 2> heap(wrong.data(), {5, 7}, {7, 0}); // seven reals at one place
+    CHECK_THROWS_WITH(dequantize_to(quantize(x, params), heap), containing("stride 0 along axis 1 of extent 7"));
+    CHECK_THROWS_WITH(fake_quantize_to(x, params, heap), containing("stride 0 along axis 1 of extent 7"));
+    const dense_tensor<float, 2> none({5, 0}); // its strides are 0 and 1
+    CHECK(dequantize(quantize<q>(none)).shape() == none.shape());
+    CHECK(fake_quantize(none, fit_params<q>(none)).shape() == none.shape());
+    const auto row = exact::random_tensor<2>({1, 7}, 2);
+    const strided_view<float, 2> single(wrong.data(), {1, 7}, {0, 1}); // an axis of extent 1 may have any stride
+    dequantize_to(quantize<q>(row), single);
+    CHECK(quantization_error(single, dequantize(quantize<q>(row))).largest == 0.0);
 }
 
 TEST_CASE("error measures follow their formulas", "[quantization_error]") {

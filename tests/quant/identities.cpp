@@ -1,17 +1,17 @@
 // Identities that hold whatever the numbers are.
 #include "catch.hpp"
 #include "quant/exact.hpp"
+#include "threads_backwards.hpp"
 
 #include <notch/core/executor.hpp>
 #include <notch/quant/fit.hpp>
 #include <notch/quant/quantization_error.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <numeric>
 #include <random>
-#include <thread>
+#include <vector>
 
 using namespace notch;
 
@@ -227,17 +227,7 @@ TEST_CASE("affine refinement inherits scale and zero point", "[identity][fit]") 
 TEST_CASE("codes do not depend on the executor", "[identity][executor]") {
     const auto x = exact::random_tensor<4>({64, 64, 7, 7}, 7); // more than one task
     const auto long_row = exact::random_tensor<1>({300000}, 7);
-    const auto threads = [](std::size_t n_tasks, auto&& body) {
-        std::atomic<std::size_t> next{0};
-        std::vector<std::thread> team;
-        for (int i = 0; i < 3; ++i)
-            team.emplace_back([&] {
-                for (std::size_t task = next++; task < n_tasks; task = next++)
-                    body(n_tasks - 1 - task);
-            });
-        for (auto& member : team)
-            member.join();
-    };
+    const threads_backwards threads;
     using row_quantizer = quantizer<bits<8>, per_tensor, power_of_two<>>;
     CHECK(same_codes(quantize<row_quantizer>(long_row), quantize<row_quantizer>(long_row, {}, threads)));
     for_each_quantizer([&](auto policy) {

@@ -10,14 +10,13 @@
 
 #include <notch/core/config.hpp>
 #include <notch/core/error.hpp>
+#include <notch/core/random.hpp>
 
 #include <atomic>
-#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <limits>
-#include <mutex>
-#include <utility>
 
 namespace notch {
 
@@ -75,6 +74,50 @@ private:
     void (*call_)(void*, std::size_t, task_ref);
 };
 
+/// Keeps other tasks out while it lives. It spins, which is right for a few thousand instructions and nothing longer;
+/// the standard mutex costs every header a tenth of a second to compile.
+class spin_guard {
+public:
+    explicit spin_guard(std::atomic_flag& taken) noexcept : taken_(taken) {
+        while (taken_.test_and_set(std::memory_order_acquire))
+            while (taken_.test(std::memory_order_relaxed)) {
+            }
+    }
+    spin_guard(const spin_guard&) = delete;
+    spin_guard& operator=(const spin_guard&) = delete;
+    ~spin_guard() { taken_.clear(std::memory_order_release); }
+
+private:
+    std::atomic_flag& taken_;
+};
+
+/// Which tasks have ended, as far as two numbers can tell: how many, and the sum of their mixed numbers. Other tasks
+/// than 0 .. n - 1 have the sum of these by an accident of one in 2^64.
+class task_tally {
+public:
+    /// Notes the end of a task.
+    void add(std::size_t task) noexcept {
+        sum_ += counter_bits(0, task);
+        ++ended_; // last: who sees the count sees what the tasks wrote
+    }
+    /// Raises state_error unless every task has ended once.
+    void check(std::size_t n_tasks) const {
+        const std::size_t ended = ended_.load();
+        if (ended != n_tasks)
+            raise<state_error>("the executor ran ", ended, " tasks of ", n_tasks, "; each is to run once");
+        std::uint64_t rest = sum_.load();
+        for (std::size_t task = 0; task < n_tasks; ++task)
+            rest -= counter_bits(0, task);
+        if (rest != 0)
+            raise<state_error>("the executor ran some of ", n_tasks,
+                               " tasks twice and others never; each is to run once");
+    }
+
+private:
+    std::atomic<std::size_t> ended_{0};
+    std::atomic<std::uint64_t> sum_{0};
+};
+
 /// Raises state_error for a task that was not asked for.
 inline void check_task(std::size_t task, std::size_t n_tasks) {
     if (task >= n_tasks)
@@ -84,15 +127,15 @@ inline void check_task(std::size_t task, std::size_t n_tasks) {
 /// Runs the tasks and lets an exception of a task reach the caller whatever the executor does with
 /// exceptions: of several, the one of the lowest task index wins, so that the report is the same
 /// for any number of threads. All tasks run to their end or to their own exception. An executor that
-/// runs too few or too many of them is a state_error: half a result is none.
+/// runs too few or too many of them, or one twice instead of another, is a state_error: half a result is none.
 inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
     if (n_tasks == 1) {
         body(std::size_t{0});
         return;
     }
-    std::atomic<std::size_t> ended{0};
+    task_tally tally;
 #if NOTCH_HAS_EXCEPTIONS
-    std::mutex guard;
+    std::atomic_flag taken{};
     std::exception_ptr first;
     std::size_t first_task = std::numeric_limits<std::size_t>::max();
     auto guarded = [&](std::size_t task) {
@@ -100,13 +143,13 @@ inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
             check_task(task, n_tasks);
             body(task);
         } catch (...) {
-            const std::lock_guard lock(guard);
+            const spin_guard guard(taken);
             if (task < first_task) {
                 first_task = task;
                 first = std::current_exception();
             }
         }
-        ++ended;
+        tally.add(task);
     };
     run(n_tasks, task_ref(guarded));
     if (first)
@@ -115,12 +158,11 @@ inline void run_erased(executor_ref run, std::size_t n_tasks, task_ref body) {
     auto guarded = [&](std::size_t task) {
         check_task(task, n_tasks);
         body(task);
-        ++ended;
+        tally.add(task);
     };
     run(n_tasks, task_ref(guarded));
 #endif
-    if (ended.load() != n_tasks)
-        raise<state_error>("the executor ran ", ended.load(), " tasks of ", n_tasks, "; each is to run once");
+    tally.check(n_tasks);
 }
 
 /// run_erased for any body.

@@ -24,17 +24,16 @@
 /// Memory: 4,097 counts of 8 bytes, allocated with the first value; 1,024 histograms take 32 MiB.
 #pragma once
 
-#include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/observe/bin_layout.hpp>
 #include <notch/observe/byte_frame.hpp>
 #include <notch/observe/scan.hpp>
+#include <notch/observe/value_count.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,15 +67,13 @@ public:
     /// Raises range_error for NaN or infinity, with the index of the first one, and when the count would
     /// leave 64 bits; the histogram is then unchanged. Allocates 32 KiB with the first value.
     template <viewable_as<float> Tensor> void observe(const Tensor& tensor, std::string_view name = {}) {
-        const strided_view<const float, view_of<const Tensor>::rank> view = as_view(tensor);
-        if (view.size() == 0)
+        const auto seen = detail::batch_of(tensor, name, name_);
+        if (seen.is_empty())
             return;
-        const std::string_view whose = name.empty() ? std::string_view(name_) : name;
-        const detail::key_range ends = detail::scan(view, whose);
-        widen(ends.lowest, ends.highest, view.size(), whose);
+        widen(seen.ends.lowest, seen.ends.highest, seen.view.size(), seen.name);
         const detail::bin_layout layout = layout_;
         std::uint64_t* counts = counts_.data();
-        detail::for_each_block(detail::in_memory_order(view), [layout, counts](const float* x, std::size_t count) {
+        detail::for_each_block(detail::in_memory_order(seen.view), [layout, counts](const float* x, std::size_t count) {
             if (count == detail::observed_block)
                 detail::count_block<detail::observed_block>(x, count, layout, counts);
             else
@@ -140,11 +137,7 @@ public:
     }
 
     /// Raises the state_error of `call`, which needs data, before the first value.
-    void require_data(std::string_view call) const {
-        if (count_ == 0)
-            detail::raise<state_error>(detail::quoted(name_), ": ", call,
-                                       " was called before any value was seen; call observe() with a tensor first");
-    }
+    void require_data(std::string_view call) const { detail::require_values(count_, name_, call); }
 
     /// True where both have seen the same multiset of values, as far as bins can tell. Names do not matter.
     friend bool operator==(const histogram& a, const histogram& b) noexcept {
@@ -202,9 +195,7 @@ private:
 
     /// Makes room for `count` more values with these ends. Raises before anything changes.
     void widen(std::int32_t lowest, std::int32_t highest, std::uint64_t count, std::string_view name) {
-        if (count > std::numeric_limits<std::uint64_t>::max() - count_)
-            detail::raise<range_error>(detail::quoted(name), ": ", count_, " values seen and ", count,
-                                       " more; the limit is ", std::numeric_limits<std::uint64_t>::max());
+        const std::uint64_t sum = detail::checked_count(count_, count, name);
         if (count_ != 0) {
             lowest = std::min(lowest, detail::ordered_key(min_));
             highest = std::max(highest, detail::ordered_key(max_));
@@ -223,7 +214,7 @@ private:
         layout_ = layout;
         min_ = detail::float_of_key(lowest);
         max_ = detail::float_of_key(highest);
-        count_ += count;
+        count_ = sum;
     }
 
     void swap(histogram& other) noexcept {
@@ -251,7 +242,7 @@ inline histogram histogram::read(detail::frame_reader& reader) {
     const float max = reader.get_float("max");
     const std::int32_t lowest = detail::ordered_key(min);
     const std::int32_t highest = detail::ordered_key(max);
-    if (is_non_finite(min) || is_non_finite(max) || lowest > highest || lowest == -1 || highest == -1)
+    if (!detail::is_value_range(min, max))
         reader.fail("[", min, ", ", max, "] is not a range of values");
     if (count == 0 && (zeros != 0 || lowest != 0 || highest != 0))
         reader.fail("no values, but ", zeros, " zeros in [", min, ", ", max, "]");

@@ -21,9 +21,9 @@
 #include <notch/core/int_math.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/observe/byte_frame.hpp>
-#include <notch/observe/min_max.hpp>
 #include <notch/observe/observer.hpp>
 #include <notch/observe/scan.hpp>
+#include <notch/observe/value_count.hpp>
 #include <notch/quant/zero_point.hpp>
 
 #include <algorithm>
@@ -55,19 +55,17 @@ public:
     /// the observer's own. Raises range_error for NaN or infinity, with the index of the first one; the observer
     /// is then unchanged.
     template <viewable_as<float> Tensor> void observe(const Tensor& tensor, std::string_view name = {}) {
-        const strided_view<const float, view_of<const Tensor>::rank> view = as_view(tensor);
-        if (view.size() == 0)
+        const auto seen = detail::batch_of(tensor, name, name_);
+        if (seen.is_empty())
             return;
-        const std::string_view whose = name.empty() ? std::string_view(name_) : name;
-        const detail::key_range keys = detail::scan(view, whose);
-        const ends batch{exact_double(detail::float_of_key(keys.lowest)),
-                         exact_double(detail::float_of_key(keys.highest))};
-        count_ = detail::checked_count(count_, view.size(), whose);
+        count_ = detail::checked_count(count_, seen.view.size(), seen.name);
+        const ends next{exact_double(detail::float_of_key(seen.ends.lowest)),
+                        exact_double(detail::float_of_key(seen.ends.highest))};
         if (batches_ == 0)
-            first_ = average_ = batch;
+            first_ = average_ = next;
         else
-            average_ = {momentum_ * average_.min + (1 - momentum_) * batch.min,
-                        momentum_ * average_.max + (1 - momentum_) * batch.max};
+            average_ = {momentum_ * average_.min + (1 - momentum_) * next.min,
+                        momentum_ * average_.max + (1 - momentum_) * next.max};
         ++batches_;
     }
 

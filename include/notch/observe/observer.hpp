@@ -24,8 +24,8 @@
 /// All of them merge, compare and serialize. None has a global state: use one per thread and merge.
 #pragma once
 
-#include <notch/core/error.hpp>
 #include <notch/core/tensor_view.hpp>
+#include <notch/observe/value_count.hpp>
 #include <notch/quant/granularity.hpp>
 #include <notch/quant/params.hpp>
 #include <notch/quant/quantizer.hpp>
@@ -67,13 +67,6 @@ template <observer O> [[nodiscard]] std::string name_of(const O& from) {
         return std::string(std::string_view(from.name()));
     else
         return {};
-}
-
-/// Raises the state_error of `call`, which needs data, where there is none.
-inline void require_values(std::uint64_t count, std::string_view name, std::string_view call) {
-    if (count == 0)
-        raise<state_error>(quoted(name), ": ", call,
-                           " was called before any value was seen; call observe() with a tensor first");
 }
 
 } // namespace detail

@@ -126,8 +126,9 @@ template <std::size_t Rank>
 /// The same elements with the axes in the order of falling strides: a transposed tensor is read as it lies in memory.
 template <std::size_t Rank>
 [[nodiscard]] strided_view<const float, Rank> in_memory_order(const strided_view<const float, Rank>& view) {
-    const auto step = [&view](std::size_t axis) {
-        return view.stride(axis) < 0 ? -view.stride(axis) : view.stride(axis);
+    const auto step = [&view](std::size_t axis) { // unsigned: an axis of extent 1 may have any stride
+        const auto bits = static_cast<std::size_t>(view.stride(axis));
+        return view.stride(axis) < 0 ? std::size_t{0} - bits : bits;
     };
     std::array<std::size_t, Rank> axes{};
     std::iota(axes.begin(), axes.end(), std::size_t{0});

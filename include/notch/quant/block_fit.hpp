@@ -6,6 +6,7 @@
 /// the order of the codes, by one task.
 #pragma once
 
+#include <notch/core/executor.hpp>
 #include <notch/quant/block_map.hpp>
 #include <notch/quant/quantize.hpp>
 #include <notch/quant/row_plan.hpp>
@@ -14,10 +15,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ namespace notch::detail {
 /// Gathers the ranges of consecutive blocks that one task meets and hands them over when it moves on.
 class range_collector {
 public:
-    range_collector(std::vector<value_range>& ranges, std::mutex& guard) : ranges_(ranges), guard_(guard) {}
+    range_collector(std::vector<value_range>& ranges, std::atomic_flag& taken) : ranges_(ranges), taken_(taken) {}
     range_collector(const range_collector&) = delete;
     range_collector& operator=(const range_collector&) = delete;
     ~range_collector() { flush(); }
@@ -58,14 +59,14 @@ private:
     [[nodiscard]] bool is_full() const noexcept { return local_.size() >= 4096; }
 
     void flush() {
-        const std::lock_guard lock(guard_);
+        const spin_guard guard(taken_);
         for (std::size_t i = 0; i < local_.size(); ++i)
             ranges_[first_ + i] = hull(ranges_[first_ + i], local_[i]);
         local_.clear();
     }
 
     std::vector<value_range>& ranges_;
-    std::mutex& guard_;
+    std::atomic_flag& taken_;
     std::size_t first_ = 0;
     std::vector<value_range> local_;
 };
@@ -76,9 +77,9 @@ template <class Arch, std::size_t Rank>
                                                     const row_plan<Rank>& plan, std::string_view name,
                                                     executor_ref run) {
     std::vector<value_range> ranges(plan.grid.count, range_collector::nothing);
-    std::mutex guard;
+    std::atomic_flag taken{};
     plan.for_each_piece(run, [&] {
-        return [&, collector = range_collector(ranges, guard)](std::size_t row, std::size_t begin,
+        return [&, collector = range_collector(ranges, taken)](std::size_t row, std::size_t begin,
                                                                std::size_t end) mutable {
             for_each_contiguous(access, row, begin, end, [&](const float* x, std::size_t from, std::size_t to) {
                 plan.for_each_segment(row, from, to, [&](std::size_t block, std::size_t j, std::size_t stop) {

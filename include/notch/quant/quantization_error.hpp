@@ -12,10 +12,10 @@
 /// another one have 0. A zero reference with an error has an SQNR of minus infinity.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/quant/quantize.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <string_view>
@@ -64,17 +64,18 @@ template <viewable_as<float> Reference, viewable_as<float> Approximation>
                 approximated += b * b;
                 product += a * b;
                 noise += (a - b) * (a - b);
-                measures.largest = std::fmax(measures.largest, std::fabs(a - b));
+                const double distance = a < b ? b - a : a - b;
+                measures.largest = distance > measures.largest ? distance : measures.largest;
             }
         };
     });
     if (x.size() != 0)
         measures.mean_square = noise / static_cast<double>(x.size());
     if (noise > 0)
-        measures.sqnr_db = signal > 0 ? 10.0 * std::log10(signal / noise) : -std::numeric_limits<double>::infinity();
+        measures.sqnr_db = signal > 0 ? 10.0 * NOTCH_LOG10(signal / noise) : -std::numeric_limits<double>::infinity();
     if (signal > 0 || approximated > 0)
         measures.cosine =
-            signal > 0 && approximated > 0 ? product / (std::sqrt(signal) * std::sqrt(approximated)) : 0.0;
+            signal > 0 && approximated > 0 ? product / (NOTCH_SQRT(signal) * NOTCH_SQRT(approximated)) : 0.0;
     return measures;
 }
 

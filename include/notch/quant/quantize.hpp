@@ -91,6 +91,14 @@ void check_same_shape(const extents<Rank>& expected, const extents<Rank>& given,
         raise<shape_error>(quoted(name), ": extents ", expected, ", but ", which, " has ", given);
 }
 
+/// Raises shape_error for a destination that would take several reals at one place.
+template <std::size_t Rank> void check_destination(const strided_view<float, Rank>& dst, std::string_view name) {
+    for (std::size_t axis = 0; axis < Rank; ++axis)
+        if (dst.stride(axis) == 0 && dst.extent(axis) > 1 && dst.size() != 0)
+            raise<shape_error>(quoted(name), ": dst has stride 0 along axis ", axis, " of extent ", dst.extent(axis),
+                               "; every real needs a place of its own");
+}
+
 /// Writes reals of codes [from, to) of a row: in place where dst is contiguous, scattered otherwise.
 template <class Arch, class Code, std::size_t Rank>
 void dequantize_row(const Code* codes, piece_maps<Rank>& maps, const row_plan<Rank>& plan,
@@ -192,14 +200,15 @@ template <class Tag = simd::default_arch, quantizer_type Q, viewable_as<float> X
     return result;
 }
 
-/// Reals of a quantized tensor, in the channel order of the float tensor it came from, written to a view of any strides.
-/// Raises shape_error where the extents differ.
+/// Reals of a quantized tensor, in the channel order of the float tensor it came from, written to a view of any strides
+/// whose elements do not overlap. Raises shape_error where the extents differ, and for a stride of 0 in dst.
 template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, std::size_t Rank, writable_as<float> Dst,
           executor Executor = serial>
     requires(view_of<std::remove_reference_t<Dst>>::rank == Rank)
 void dequantize_to(const quantized_tensor<Q, Rank>& tensor, Dst&& dst, Executor&& run = {}) {
     const strided_view<float, Rank> view = as_view(dst);
     detail::check_same_shape(tensor.shape(), view.shape(), "dst", tensor.name);
+    detail::check_destination(view, tensor.name);
     detail::dequantize_codes<Arch>(tensor.codes.data(), tensor.grid(), detail::maps_of(tensor.params),
                                    detail::executor_ref(run), view);
 }
@@ -213,8 +222,8 @@ template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, std
     return result;
 }
 
-/// dequantize(quantize(x)), written to a view of any strides, which may be x itself.
-/// Raises as quantize_to does.
+/// dequantize(quantize(x)), written to a view of any strides whose elements do not overlap, which may be x itself.
+/// Raises as quantize_to does, and shape_error for a stride of 0 in dst.
 template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q, viewable_as<float> X,
           writable_as<float> Dst, executor Executor = serial>
     requires(view_of<const X>::rank == view_of<std::remove_reference_t<Dst>>::rank)
@@ -224,6 +233,7 @@ void fake_quantize_to(const X& x, const quant_params<Q>& params, Dst&& dst, std:
     const strided_view<const float, rank> source = as_view(x);
     const strided_view<float, rank> target = as_view(dst);
     detail::check_same_shape(source.shape(), target.shape(), "dst", name);
+    detail::check_destination(target, name);
     detail::fake_quantize_codes<Arch, typename Q::rounding_rule, typename Q::code_type>(
         source, detail::checked_grid(params, source.shape(), name), detail::maps_of(params), name,
         detail::executor_ref(run), target);

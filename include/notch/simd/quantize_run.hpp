@@ -72,36 +72,38 @@ NOTCH_INLINE float scaled_and_clamped(float x, double inverse, float lowest, flo
     return above < highest ? above : highest;
 }
 
-/// The same with the numbers of a step.
-NOTCH_INLINE float scaled_and_clamped(float x, const quantize_step& step) noexcept {
-    return scaled_and_clamped(x, step.inverse, step.lowest, step.highest);
+/// The step of element i, where all elements share one.
+NOTCH_INLINE const quantize_step& step_of(const quantize_step& step, std::size_t) noexcept { return step; }
+
+/// The step of element i, where each has its own.
+NOTCH_INLINE quantize_step step_of(const step_arrays& steps, std::size_t i) noexcept {
+    return {.inverse = steps.inverse[i],
+            .lowest = steps.lowest[i],
+            .highest = steps.highest[i],
+            .zero_point = steps.zero_point[i]};
 }
 
-/// The scalar definition of quantize_run; returns false where an element is not finite.
-template <class Rounding, class Code>
-NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const quantize_step& step, Code* dst) noexcept {
+/// The scalar definition of every run: element i becomes a code by round(scaled value, i). Returns false where an
+/// element is not finite.
+template <class Code, class Steps, class Round>
+NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const Steps& steps, Code* dst,
+                                    const Round& round) noexcept {
     std::uint32_t largest = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
         largest = magnitude > largest ? magnitude : largest;
-        const float rounded = Rounding::round(scaled_and_clamped(x[i], step));
+        const auto& step = step_of(steps, i);
+        const float rounded = round(scaled_and_clamped(x[i], step.inverse, step.lowest, step.highest), i);
         dst[i] = static_cast<Code>(static_cast<std::int32_t>(rounded) + step.zero_point);
     }
     return largest < 0x7f80'0000U;
 }
 
-/// The scalar definition of quantize_run_varying.
-template <class Rounding, class Code>
-NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const step_arrays& steps, Code* dst) noexcept {
-    std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
-        largest = magnitude > largest ? magnitude : largest;
-        const float rounded =
-            Rounding::round(scaled_and_clamped(x[i], steps.inverse[i], steps.lowest[i], steps.highest[i]));
-        dst[i] = static_cast<Code>(static_cast<std::int32_t>(rounded) + steps.zero_point[i]);
-    }
-    return largest < 0x7f80'0000U;
+/// The same under a rule that takes the scaled value alone.
+template <class Rounding, class Code, class Steps>
+NOTCH_INLINE bool quantize_elements(const float* x, std::size_t count, const Steps& steps, Code* dst) noexcept {
+    return quantize_elements(x, count, steps, dst,
+                             [](float scaled, std::size_t) NOTCH_LAMBDA_INLINE { return Rounding::round(scaled); });
 }
 
 /// A rounding rule whose text also takes the lanes of an instruction set.
@@ -210,14 +212,10 @@ template <class Arch, class Rounding, class Code>
 template <class Arch, class Rounding, class Code>
 [[nodiscard]] bool quantize_run_random(const float* x, std::size_t count, const quantize_step& step, std::uint64_t seed,
                                        std::uint64_t first, Code* dst) noexcept {
-    std::uint32_t largest = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(x[i]) & 0x7fff'ffffU;
-        largest = magnitude > largest ? magnitude : largest;
-        const float rounded = Rounding::round(detail::scaled_and_clamped(x[i], step), counter_random(seed, first + i));
-        dst[i] = static_cast<Code>(static_cast<std::int32_t>(rounded) + step.zero_point);
-    }
-    return largest < 0x7f80'0000U;
+    return detail::quantize_elements(x, count, step, dst,
+                                     [seed, first](float scaled, std::size_t i) NOTCH_LAMBDA_INLINE {
+                                         return Rounding::round(scaled, counter_random(seed, first + i));
+                                     });
 }
 
 /// Codes of `count` elements that each have a step of their own (a scale per index of the last axis).
