@@ -1,13 +1,16 @@
 # Declares unit tests. Works with Catch2 2 and 3.
 #
 # notch_test(<name> SOURCES <file>... [HELPERS <file>...] [FLAGS <flag>...] [LINK_FLAGS <flag>...]
-#            [LIBRARIES <target>...] [LEVEL <level>])
+#            [LIBRARIES <target>...] [LEVEL <level> [EMULATED <argument>...]])
 #
 # builds the executable test_<name> (dots become underscores) and registers one CTest entry <name>.<file> per source.
 # Helpers are compiled too, but hold no tests: what is dear to compile stands there once for all sources.
 # With a LEVEL the sources are compiled for that instruction set, and the tests are skipped, with a sentence, on a
-# processor that lacks it. Nothing happens when there are no sources.
+# processor that lacks it. Where an emulator has the level (emulate/emulate.cmake), the executable also runs on that, as a
+# whole, unless it needs LIBRARIES; EMULATED gives arguments for this run, such as ~[slow]. Nothing happens when there are
+# no sources.
 include(levels.cmake)
+include(emulate/emulate.cmake)
 
 if(NOT TARGET Catch2::Catch2)
     find_package(Catch2 QUIET)
@@ -36,7 +39,7 @@ target_link_libraries(notch_catch_main PRIVATE Catch2::Catch2)
 target_compile_features(notch_catch_main PRIVATE cxx_std_20)
 
 function(notch_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;HELPERS;FLAGS;LINK_FLAGS;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "SOURCES;HELPERS;FLAGS;LINK_FLAGS;LIBRARIES;EMULATED")
     if(NOT arg_SOURCES)
         return()
     endif()
@@ -50,6 +53,9 @@ function(notch_test name)
     if(arg_LEVEL)
         target_compile_options(${target} PRIVATE ${notch_level_${arg_LEVEL}_flags})
         target_link_libraries(${target} PRIVATE notch_require_${arg_LEVEL})
+        if(NOT arg_LIBRARIES)
+            notch_emulate(${target} ${arg_LEVEL} ${notch_catch_arguments} ${arg_EMULATED})
+        endif()
     endif()
     foreach(source IN LISTS arg_SOURCES)
         cmake_path(GET source STEM stem)

@@ -1,7 +1,8 @@
 # Installs Debian and Ubuntu packages. Source this file; it defines functions and runs nothing.
 #
 #   notch_install build            what building and testing with g++ needs
-#   notch_install clang arm        more groups: clang, format, tidy, arm, docs, bench, coverage
+#   notch_install clang arm        more groups: clang, format, tidy, arm, docs, bench, coverage,
+#                                  emulate
 #
 # With NOTCH_INSTALL=no nothing is installed, and a missing package is an error.
 
@@ -16,6 +17,7 @@ notch_packages_of() {
     docs) echo doxygen ;;
     bench) echo libbenchmark-dev ;;
     coverage) echo lcov ;;
+    emulate) echo bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso cpio binutils ;;
     *)
         echo "packages.sh: there is no group named $1" >&2
         return 1

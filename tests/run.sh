@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # Builds notch and runs its tests.
 #
-#   tests/run.sh [--preset NAME] [--jobs N] [--no-install]
+#   tests/run.sh [--preset NAME] [--jobs N] [--no-install] [--emulate]
 #
 # Missing packages are installed with apt-get (and sudo, when needed) after they have been named. The presets are
-# those of CMakePresets.json; the default is release. The script fails when anything fails.
+# those of CMakePresets.json; the default is release. The script fails when anything fails. With --emulate the
+# packages and the kernel are fetched with which the tests of AVX-512 run on an emulated processor.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/packages.sh
 
 preset=release
 jobs=$(nproc)
+emulate=no
 while [ $# -gt 0 ]; do
     case $1 in
     --preset) preset=${2:?--preset needs a name} && shift 2 ;;
     --jobs) jobs=${2:?--jobs needs a number} && shift 2 ;;
     --no-install) export NOTCH_INSTALL=no && shift ;;
+    --emulate) emulate=yes && shift ;;
     --help | -h) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" && exit 0 ;;
     *) echo "tests/run.sh: unknown option $1; try --help" >&2 && exit 2 ;;
     esac
@@ -27,7 +30,13 @@ clang | asan) groups+=(clang) ;;
 aarch64) groups+=(arm) ;;
 coverage) groups+=(coverage) ;;
 esac
+if [ "$emulate" = yes ]; then
+    groups+=(emulate)
+fi
 notch_install "${groups[@]}"
+if [ "$emulate" = yes ]; then
+    tests/emulate/fetch_kernel.sh
+fi
 
 cmake --preset "$preset"
 cmake --build --preset "$preset" --parallel "$jobs"
