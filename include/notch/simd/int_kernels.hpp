@@ -15,3 +15,7 @@
 #include <notch/simd/int_lane_avx2.hpp>
 #include <notch/simd/int_ops_avx2.hpp>
 #endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+#include <notch/simd/int_lane_neon64.hpp>
+#include <notch/simd/int_ops_neon64.hpp>
+#endif
