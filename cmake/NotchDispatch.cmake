@@ -23,7 +23,7 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     set(notch_dispatch_neon_i8mm_flags -march=armv8.2-a+dotprod+i8mm)
 endif()
 
-add_library(notch_dispatch STATIC src/dispatch/choice.cpp)
+add_library(notch_dispatch STATIC)
 add_library(notch::dispatch ALIAS notch_dispatch)
 set_target_properties(notch_dispatch PROPERTIES
     EXPORT_NAME dispatch
@@ -53,6 +53,7 @@ foreach(isa IN LISTS notch_dispatch_isas)
         unset(NOTCH_CAN_DISPATCH_${isa} CACHE) # ask again next time
     endif()
 endforeach()
+target_sources(notch_dispatch PRIVATE src/dispatch/choice.cpp)
 unset(CMAKE_REQUIRED_FLAGS)
 unset(CMAKE_REQUIRED_INCLUDES)
 list(JOIN notch_dispatch_carried ", " notch_dispatch_text)
