@@ -29,7 +29,8 @@ set_target_properties(notch_dispatch PROPERTIES
     EXPORT_NAME dispatch
     CXX_EXTENSIONS OFF
     POSITION_INDEPENDENT_CODE ON)
-target_link_libraries(notch_dispatch PUBLIC notch::notch PRIVATE $<BUILD_INTERFACE:notch_warnings>)
+target_link_libraries(notch_dispatch PUBLIC notch::notch)
+target_compile_options(notch_dispatch PRIVATE ${notch_warning_flags} $<$<BOOL:${NOTCH_WERROR}>:-Werror>)
 
 # Kernels are optimised in every configuration: what is not inlined might be merged with the copy of another unit.
 set(notch_dispatch_options -fvisibility=hidden -fno-exceptions
