@@ -97,13 +97,22 @@ public:
     }
 
 private:
+    /// The same codes as another type: kernels prepare both readings and use one.
+    template <class To, class Code>
+    [[nodiscard]] static add_residual<To> read_as(const add_residual<Code>& stage) noexcept {
+        const strided_view<const To, 2> codes(reinterpret_cast<const To*>(stage.codes.data()), stage.codes.shape(),
+                                              {stage.codes.stride(0), stage.codes.stride(1)});
+        return {codes, stage.exponent, stage.zero_point, stage.offset_, stage.exponents_};
+    }
     template <class Stage> void prepare(Stage stage) {
         prepare_stage(stage, problem_);
         keep(stage);
     }
     void keep(identity /*stage*/) noexcept {}
-    void keep(const add_residual<std::uint8_t>& stage) noexcept { to_.residual_of_uint8 = stage; }
-    void keep(const add_residual<std::int8_t>& stage) noexcept { to_.residual_of_int8 = stage; }
+    template <class Code> void keep(const add_residual<Code>& stage) noexcept {
+        to_.residual_of_uint8 = read_as<std::uint8_t>(stage);
+        to_.residual_of_int8 = read_as<std::int8_t>(stage);
+    }
     template <class Rounding> void keep(const shift_requantize<Rounding>& stage) noexcept {
         to_.counts = stage.counts_;
     }

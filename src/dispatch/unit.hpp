@@ -22,8 +22,8 @@ struct prepared_epilogue {
     std::size_t requantization = 0;                  ///< index of the alternative
     std::size_t residual = 0;                        ///< index of the alternative
     const std::int32_t* bias = nullptr;              ///< null: none
-    add_residual<std::uint8_t> residual_of_uint8{};  ///< where residual is 1
-    add_residual<std::int8_t> residual_of_int8{};    ///< where residual is 2
+    add_residual<std::uint8_t> residual_of_uint8{};  ///< where residual is not 0; used where it is 1
+    add_residual<std::int8_t> residual_of_int8{};    ///< the same codes; used where residual is 2
     shift_counts counts{};                           ///< of shift_requantize
     fixed_point_requantize<> fixed_point{{}, {}};    ///< of either style
     real_requantize<> real{};                        ///< of real_requantize
