@@ -17,13 +17,13 @@
 namespace notch {
 
 /// The number of blocks of `divisor` that cover `value`: ceil(value / divisor). Precondition: divisor > 0.
-[[nodiscard]] constexpr std::size_t ceil_div(std::size_t value, std::size_t divisor) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t ceil_div(std::size_t value, std::size_t divisor) noexcept {
     return value / divisor + (value % divisor != 0 ? 1 : 0);
 }
 
 /// The smallest multiple of `multiple` that is not below `value`. Precondition: multiple > 0 and the
 /// result fits std::size_t.
-[[nodiscard]] constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
     return ceil_div(value, multiple) * multiple;
 }
 

@@ -44,15 +44,12 @@ struct gemm_blocking {
 };
 
 /// Cuts a product of some rows. `in_place`: row operands need not be made.
-template <class Arch>
-[[nodiscard]] gemm_blocking cut_product(const packed_header& head, const kernel_choice& choice, std::size_t rows,
-                                        bool in_place, std::size_t tasks) noexcept {
-    using ops = simd::int_ops<Arch>;
+[[nodiscard]] NOTCH_INLINE gemm_blocking cut_product(const kernel_traits& traits, const packed_header& head,
+                                                     const kernel_choice& choice, std::size_t rows, bool in_place,
+                                                     std::size_t tasks) noexcept {
     gemm_blocking cut;
-    cut.tile_rows = ops::tile_rows;
-    cut.tile_panels = std::min(ops::tile_panels, head.panels());
-    if (cut.tile_panels < ops::tile_panels)
-        cut.tile_panels = 1;
+    cut.tile_rows = traits.tile_rows;
+    cut.tile_panels = head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
     tasks = std::max<std::size_t>(tasks, 1);
     cut.row_tasks = std::clamp<std::size_t>(rows / (2 * cut.tile_rows), 1, tasks);
@@ -71,9 +68,16 @@ template <class Arch>
     return cut;
 }
 
+/// Cuts a product of some rows for an instruction set.
+template <class Arch>
+[[nodiscard]] gemm_blocking cut_product(const packed_header& head, const kernel_choice& choice, std::size_t rows,
+                                        bool in_place, std::size_t tasks) noexcept {
+    return cut_product(kernel_traits_of<Arch>, head, choice, rows, in_place, tasks);
+}
+
 /// A product without its epilogue.
 struct gemm_job {
-    const packed_weights* weights = nullptr;
+    packed_bytes weights{};
     kernel_choice choice{};
     gemm_blocking cut{};
     activation_rows rows{};
@@ -82,7 +86,8 @@ struct gemm_job {
 };
 
 /// Part `part` of `count` things cut into `parts`.
-[[nodiscard]] constexpr std::size_t part_begin(std::size_t count, std::size_t parts, std::size_t part) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t part_begin(std::size_t count, std::size_t parts,
+                                                            std::size_t part) noexcept {
     return count / parts * part + std::min(part, count % parts);
 }
 
@@ -94,7 +99,7 @@ template <class Arch, class Store> class gemm_task {
 
 public:
     gemm_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
-        : job_(job), head_(job.weights->header()), store_(store), row_memory_(workspace),
+        : job_(job), head_(job.weights.header()), store_(store), row_memory_(workspace),
           panel_memory_(workspace + job.cut.row_bytes) {}
 
     /// Computes task number `task`.
@@ -122,7 +127,7 @@ private:
             row_stride_ = job_.rows.row_stride;
             return;
         }
-        const auto* order = job_.weights->section<std::uint32_t>(head_.order);
+        const auto* order = job_.weights.section<std::uint32_t>(head_.order);
         for (std::size_t r = 0; r < rows; ++r)
             expand_row<Arch>(head_, job_.choice, job_.rows, first + r, order, row_memory_ + r * job_.choice.row_bytes);
         row_base_ = row_memory_;
@@ -136,10 +141,10 @@ private:
         for (std::size_t p = 0; p < panels; ++p) {
             if (job_.cut.copies_panels) {
                 std::byte* memory = panel_memory_ + p * job_.choice.panel_bytes;
-                expand_panel<Arch>(*job_.weights, job_.choice, job_.zero_point, first + p, memory);
+                expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, memory);
                 streams[p] = memory;
             } else {
-                streams[p] = job_.weights->template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
+                streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
             }
         }
         if (panels == most_panels) {

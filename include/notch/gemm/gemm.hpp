@@ -8,6 +8,7 @@
 /// gemm/reference.hpp defines the result bit for bit; it does not depend on the instruction set or the number of tasks.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
@@ -19,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace notch {
 
@@ -38,46 +40,45 @@ inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
     return p + (round_up(address, 64) - address);
 }
 
-template <class Arch>
-[[nodiscard]] gemm_job plan_product(const packed_weights& weights, const activation_rows& rows, std::size_t tasks) {
+/// Plans a product for an instruction set of some traits.
+[[nodiscard]] NOTCH_INLINE gemm_job plan_product(const kernel_traits& traits, const packed_weights& weights,
+                                                 const activation_rows& rows, std::size_t tasks) {
+    const packed_header& head = weights.header();
     gemm_job job;
-    job.weights = &weights;
-    job.choice = choose_kernel<Arch>(weights.header());
+    job.weights.base = weights.bytes().data();
+    job.choice = choose_kernel(traits, head);
     job.rows = rows;
     job.zero_point = operand_zero_point(job.choice, rows);
-    job.cut = cut_product<Arch>(weights.header(), job.choice, rows.rows,
-                                rows_in_place(weights.header(), job.choice, rows), tasks);
+    job.cut = cut_product(traits, head, job.choice, rows.rows, rows_in_place(head, job.choice, rows), tasks);
     return job;
 }
 
-/// Runs a planned product in a workspace.
-template <class Arch, class Store>
-void run_product(gemm_job& job, const Store& store, executor_ref run, std::byte* workspace) {
+/// Runs a planned product in a workspace: task(number, its workspace) for each of its tasks.
+template <class Task> void run_in(gemm_job& job, const Task& task, executor_ref run, std::byte* workspace) {
     std::byte* memory = align_64(workspace);
     auto* runs = reinterpret_cast<std::uint32_t*>(memory);
-    fill_runs(job.weights->header(), job.choice, runs);
+    fill_runs(job.weights.header(), job.choice, runs);
     job.runs = runs;
     memory += job.cut.run_bytes;
-    run_tasks(run, job.cut.tasks(), [&](std::size_t task) {
-        gemm_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
-    });
+    run_tasks(run, job.cut.tasks(), [&](std::size_t number) { task(number, memory + number * job.cut.task_bytes); });
 }
 
-/// The same in the caller's workspace, in a small one, or in one that is allocated.
-template <class Arch, class Store>
-void run_product(gemm_job& job, const Store& store, executor_ref run, std::span<std::byte> workspace) {
+/// The same in the caller's workspace, in a small one, or in one that is allocated. `name`: of the weights.
+template <class Task>
+void run_product(gemm_job& job, std::string_view name, const Task& task, executor_ref run,
+                 std::span<std::byte> workspace) {
     const std::size_t needed = job.cut.workspace() + 63;
     if (!workspace.empty()) {
         if (workspace.size() < needed)
-            raise<range_error>(quoted(job.weights->name()), ": a workspace of ", workspace.size(),
-                               " bytes; gemm_workspace asks for ", needed);
-        run_product<Arch>(job, store, run, workspace.data());
+            raise<range_error>(quoted(name), ": a workspace of ", workspace.size(), " bytes; gemm_workspace asks for ",
+                               needed);
+        run_in(job, task, run, workspace.data());
     } else if (needed <= small_workspace) {
         std::byte memory[small_workspace];
-        run_product<Arch>(job, store, run, memory);
+        run_in(job, task, run, memory);
     } else {
         aligned_buffer<std::byte> memory(needed);
-        run_product<Arch>(job, store, run, memory.data());
+        run_in(job, task, run, memory.data());
     }
 }
 
@@ -106,45 +107,64 @@ template <> struct output_type<std::int8_t> : std::true_type {};
 template <> struct output_type<std::int32_t> : std::true_type {};
 template <> struct output_type<float> : std::true_type {};
 
-template <class Arch, class Epilogue, class T>
-void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue epilogue, const strided_view<T, 2>& dst,
-               const gemm_options& options, executor_ref run) {
+/// Raises shape_error unless the extents of activations, weights and destination go together.
+inline void check_extents(const gemm_operand& a, const packed_weights& weights, const extents<2>& dst) {
     if (a.inputs != weights.inputs())
         raise<shape_error>("gemm: activations [", a.codes.rows, ", ", a.inputs, "] times ", quoted(weights.name()),
                            " [", weights.outputs(), ", ", weights.inputs(), "]: the inputs differ");
-    if (dst.extent(0) != a.codes.rows || dst.extent(1) != weights.outputs())
-        raise<shape_error>("gemm: ", quoted(weights.name()), ": a destination of extents ", dst.shape(),
+    if (dst[0] != a.codes.rows || dst[1] != weights.outputs())
+        raise<shape_error>("gemm: ", quoted(weights.name()), ": a destination of extents ", dst,
                            " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");
+}
+
+/// Raises the error of an epilogue that does not take float sums.
+[[noreturn]] NOTCH_COLD inline void raise_float_sums(const packed_weights& weights) {
+    raise<unsupported_error>(
+        "gemm: ", quoted(weights.name()),
+        " has real scales that change along the inputs, so sums are floats; let the epilogue begin "
+        "with real_requantize (or, for a float destination, to_real)");
+}
+
+/// Raises the error of a float destination that takes integers.
+[[noreturn]] NOTCH_COLD inline void raise_integer_sums(const packed_weights& weights) {
+    raise<unsupported_error>("gemm: ", quoted(weights.name()),
+                             ": sums are integers; a float destination needs the epilogue to_real");
+}
+
+/// Runs a planned product whose sums are floats, or integers.
+template <class Arch, bool Floats, class Store>
+void run_with(gemm_job& job, std::string_view name, const Store& store, const gemm_options& options, executor_ref run) {
+    const auto finish = [&store](const std::int32_t* tile, const tile_place& place) {
+        store.template finish<Floats>(tile, place);
+    };
+    run_product(
+        job, name,
+        [&](std::size_t task, std::byte* memory) { gemm_task<Arch, decltype(finish)>(job, finish, memory).run(task); },
+        run, options.workspace);
+}
+
+template <class Arch, class Epilogue, class T>
+void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue epilogue, const strided_view<T, 2>& dst,
+               const gemm_options& options, executor_ref run) {
+    check_extents(a, weights, dst.shape());
     epilogue_problem problem = problem_of(a, weights);
     const bool floats = problem.is_float;
     prepare_stage(epilogue, problem);
     if (a.codes.rows == 0)
         return;
-    gemm_job job = plan_product<Arch>(weights, a.codes, options.tasks);
+    gemm_job job = plan_product(kernel_traits_of<Arch>, weights, a.codes, options.tasks);
     const tile_store<Arch, Epilogue, T> store(epilogue, problem, weights.section<std::int32_t>(weights.header().sums),
                                               job.zero_point, dst);
     if (floats) {
-        if constexpr (stores_sums<Epilogue, T, float>()) {
-            const auto finish = [&store](const std::int32_t* tile, const tile_place& place) {
-                store.template finish<true>(tile, place);
-            };
-            run_product<Arch>(job, finish, run, options.workspace);
-        } else {
-            raise<unsupported_error>("gemm: ", quoted(weights.name()),
-                                     " has real scales that change along the inputs, "
-                                     "so sums are floats; let the epilogue begin with real_requantize (or, for a float "
-                                     "destination, to_real)");
-        }
-        return;
-    }
-    if constexpr (stores_sums<Epilogue, T, std::int32_t>()) {
-        const auto finish = [&store](const std::int32_t* tile, const tile_place& place) {
-            store.template finish<false>(tile, place);
-        };
-        run_product<Arch>(job, finish, run, options.workspace);
+        if constexpr (stores_sums<Epilogue, T, float>())
+            run_with<Arch, true>(job, weights.name(), store, options, run);
+        else
+            raise_float_sums(weights);
     } else {
-        raise<unsupported_error>("gemm: ", quoted(weights.name()),
-                                 ": sums are integers; a float destination needs the epilogue to_real");
+        if constexpr (stores_sums<Epilogue, T, std::int32_t>())
+            run_with<Arch, false>(job, weights.name(), store, options, run);
+        else
+            raise_integer_sums(weights);
     }
 }
 

@@ -45,7 +45,7 @@ enum class dot_family { quad, pair, chain };
 enum class dot_finish { once, shift, real };
 
 /// Bytes in front of each run of a panel.
-[[nodiscard]] constexpr std::size_t run_header_bytes(dot_family family, dot_finish finish) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t run_header_bytes(dot_family family, dot_finish finish) noexcept {
     if (family == dot_family::chain || finish == dot_finish::shift)
         return step_bytes;
     if (finish == dot_finish::once)
@@ -54,12 +54,12 @@ enum class dot_finish { once, shift, real };
 }
 
 /// Bytes of a step of the panel operand.
-[[nodiscard]] constexpr std::size_t operand_step_bytes(dot_family family) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t operand_step_bytes(dot_family family) noexcept {
     return family == dot_family::pair ? 2 * step_bytes : step_bytes;
 }
 
 /// Bytes of a step of the row operand.
-[[nodiscard]] constexpr std::size_t row_step_bytes(dot_family family) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t row_step_bytes(dot_family family) noexcept {
     return operand_step_bytes(family) / panel_columns;
 }
 

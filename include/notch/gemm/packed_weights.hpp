@@ -17,6 +17,7 @@
 /// written to a file and mapped (gemm/packed_file.hpp). Sections stand behind a header at multiples of 64 bytes.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/dense_tensor.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
@@ -73,27 +74,29 @@ struct packed_header {
     std::uint64_t reserved[10] = {};                          ///< 0
 
     /// Panels of 16 outputs.
-    [[nodiscard]] std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
+    [[nodiscard]] NOTCH_INLINE std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
     /// Depth blocks of all terms.
-    [[nodiscard]] std::size_t depth_blocks() const noexcept { return blocks * terms; }
+    [[nodiscard]] NOTCH_INLINE std::size_t depth_blocks() const noexcept { return blocks * terms; }
     /// Inputs of a depth block of one term.
-    [[nodiscard]] std::size_t length(std::size_t h) const noexcept {
+    [[nodiscard]] NOTCH_INLINE std::size_t length(std::size_t h) const noexcept {
         return h + 1 == blocks ? static_cast<std::size_t>(inputs - h * block) : block;
     }
     /// Steps of a depth block of one term.
-    [[nodiscard]] std::size_t steps(std::size_t h) const noexcept { return ceil_div(length(h), step_inputs); }
+    [[nodiscard]] NOTCH_INLINE std::size_t steps(std::size_t h) const noexcept {
+        return ceil_div(length(h), step_inputs);
+    }
     /// Steps of all depth blocks of one term.
-    [[nodiscard]] std::size_t term_steps() const noexcept {
+    [[nodiscard]] NOTCH_INLINE std::size_t term_steps() const noexcept {
         return (blocks - 1) * ceil_div(block, step_inputs) + steps(blocks - 1);
     }
     /// Steps in 64 bytes.
-    [[nodiscard]] std::size_t unit_steps() const noexcept { return 8 / bits; }
+    [[nodiscard]] NOTCH_INLINE std::size_t unit_steps() const noexcept { return 8 / bits; }
     /// Bytes of the codes of a depth block of one panel.
-    [[nodiscard]] std::size_t code_bytes(std::size_t h) const noexcept {
+    [[nodiscard]] NOTCH_INLINE std::size_t code_bytes(std::size_t h) const noexcept {
         return ceil_div(steps(h), unit_steps()) * step_bytes;
     }
     /// Bytes of the codes of one panel.
-    [[nodiscard]] std::size_t panel_bytes() const noexcept {
+    [[nodiscard]] NOTCH_INLINE std::size_t panel_bytes() const noexcept {
         return terms * ((blocks - 1) * (ceil_div(ceil_div(block, step_inputs), unit_steps()) * step_bytes) +
                         code_bytes(blocks - 1));
     }

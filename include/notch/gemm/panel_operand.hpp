@@ -6,6 +6,7 @@
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/gemm/packed_bytes.hpp>
 #include <notch/gemm/plan.hpp>
 
 #include <cstddef>
@@ -16,7 +17,7 @@
 namespace notch::detail {
 
 /// True where the packed bytes of a panel are its operand.
-[[nodiscard]] inline bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {
+[[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {
     return head.bits == 8 && choice.family == dot_family::quad && choice.finish == dot_finish::once && !choice.absorbs;
 }
 
@@ -24,7 +25,7 @@ namespace notch::detail {
 enum class operand_form { bytes, shifted_bytes, words, shifted_words };
 
 /// The form that a kernel takes.
-[[nodiscard]] constexpr operand_form form_of(const kernel_choice& choice) noexcept {
+[[nodiscard]] NOTCH_INLINE constexpr operand_form form_of(const kernel_choice& choice) noexcept {
     if (choice.family == dot_family::pair)
         return choice.absorbs ? operand_form::shifted_words : operand_form::words;
     return choice.family == dot_family::quad && choice.absorbs ? operand_form::shifted_bytes : operand_form::bytes;
@@ -80,7 +81,7 @@ private:
 /// Expands panels of one product.
 template <class Arch, int Bits, operand_form Form> class panel_expander {
 public:
-    panel_expander(const packed_weights& weights, const kernel_choice& choice, std::int32_t zero_point) noexcept
+    panel_expander(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point) noexcept
         : weights_(weights), head_(weights.header()), choice_(choice), zero_point_(zero_point) {}
 
     /// Writes the operand of one panel.
@@ -156,7 +157,7 @@ private:
         to += step_bytes;
     }
 
-    const packed_weights& weights_;
+    packed_bytes weights_;
     const packed_header& head_;
     const kernel_choice& choice_;
     std::int32_t zero_point_;
@@ -166,8 +167,8 @@ private:
 };
 
 template <class Arch, int Bits>
-void expand_panel_of(const packed_weights& weights, const kernel_choice& choice, std::int32_t zero_point,
-                     std::size_t panel, std::byte* to) noexcept {
+void expand_panel_of(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
+                     std::byte* to) noexcept {
     switch (form_of(choice)) {
     case operand_form::bytes:
         panel_expander<Arch, Bits, operand_form::bytes>(weights, choice, zero_point)(panel, to);
@@ -185,8 +186,8 @@ void expand_panel_of(const packed_weights& weights, const kernel_choice& choice,
 
 /// Writes the operand of one panel.
 template <class Arch>
-void expand_panel(const packed_weights& weights, const kernel_choice& choice, std::int32_t zero_point,
-                  std::size_t panel, std::byte* to) noexcept {
+void expand_panel(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
+                  std::byte* to) noexcept {
     switch (weights.header().bits) {
     case 2:
         expand_panel_of<Arch, 2>(weights, choice, zero_point, panel, to);

@@ -43,16 +43,29 @@ inline constexpr std::uint32_t chain_shift = 14;
 /// A chain shorter than this is slower than a pair.
 inline constexpr std::size_t shortest_chain = 3;
 
-/// Chooses family and finish for an instruction set.
-template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_header& head) noexcept {
-    using ops = simd::int_ops<Arch>;
+/// What planning knows of an instruction set.
+struct kernel_traits {
+    bool has_quad8 = false;      ///< an exact product of four bytes
+    bool signed_rows = false;    ///< the row operand of it is int8
+    std::size_t tile_rows = 1;   ///< of the largest tile
+    std::size_t tile_panels = 1; ///< of the largest tile
+};
+
+/// The traits of an instruction set that this translation unit is compiled for.
+template <class Arch>
+inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, simd::int_ops<Arch>::signed_rows,
+                                                simd::int_ops<Arch>::tile_rows, simd::int_ops<Arch>::tile_panels};
+
+/// Chooses family and finish.
+[[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits,
+                                                       const packed_header& head) noexcept {
     kernel_choice choice;
-    choice.signed_rows = ops::signed_rows;
+    choice.signed_rows = traits.signed_rows;
     const bool shifts = head.block_shifts != 0 && head.largest_shift != 0;
     if (head.block_scales != 0) {
-        choice.family = ops::has_quad8 ? dot_family::quad : dot_family::pair;
+        choice.family = traits.has_quad8 ? dot_family::quad : dot_family::pair;
         choice.finish = dot_finish::real;
-    } else if (ops::has_quad8) {
+    } else if (traits.has_quad8) {
         choice.absorbs = shifts && head.largest_shifted <= 127;
         choice.finish = shifts && !choice.absorbs ? dot_finish::shift : dot_finish::once;
     } else if (chain_steps(head.largest_value) >= shortest_chain && head.largest_shift <= chain_shift) {
@@ -78,6 +91,11 @@ template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_hea
     choice.panel_bytes = head.terms * (head.term_steps() * operand_step_bytes(choice.family) +
                                        choice.run_count * run_header_bytes(choice.family, choice.finish));
     return choice;
+}
+
+/// Chooses family and finish for an instruction set.
+template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_header& head) noexcept {
+    return choose_kernel(kernel_traits_of<Arch>, head);
 }
 
 /// Steps of each run of one term, in order. `runs` has choice.run_count elements.

@@ -25,8 +25,8 @@ struct activation_rows {
 };
 
 /// What the row operand of a family is larger than the code: the zero point seems larger by it.
-[[nodiscard]] inline std::int32_t operand_zero_point(const kernel_choice& choice,
-                                                     const activation_rows& from) noexcept {
+[[nodiscard]] NOTCH_INLINE std::int32_t operand_zero_point(const kernel_choice& choice,
+                                                           const activation_rows& from) noexcept {
     if (choice.family == dot_family::pair) // subtracted while widening
         return 0;
     const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
@@ -35,8 +35,8 @@ struct activation_rows {
 }
 
 /// True where rows can be read in place: bytes of the right sign side by side, all depth blocks whole steps.
-[[nodiscard]] inline bool rows_in_place(const packed_header& head, const kernel_choice& choice,
-                                        const activation_rows& from) noexcept {
+[[nodiscard]] NOTCH_INLINE bool rows_in_place(const packed_header& head, const kernel_choice& choice,
+                                              const activation_rows& from) noexcept {
     const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
     return choice.family != dot_family::pair && wants_signed == from.is_signed && from.column_stride == 1 &&
            head.order == 0 && head.inputs % step_inputs == 0 && (head.blocks == 1 || head.block % step_inputs == 0);

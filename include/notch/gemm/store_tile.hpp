@@ -71,8 +71,12 @@ template <class Arch, class Epilogue, class T> class tile_store {
 public:
     tile_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
                std::int32_t zero_point, const strided_view<T, 2>& dst) noexcept
-        : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst.data()),
-          row_stride_(dst.stride(0)), column_stride_(dst.extent(1) == 1 ? 1 : dst.stride(1)) {}
+        : tile_store(epilogue, problem, sums, zero_point, dst.data(), dst.stride(0),
+                     dst.extent(1) == 1 ? 1 : dst.stride(1)) {}
+    tile_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
+               std::int32_t zero_point, T* dst, std::ptrdiff_t row_stride, std::ptrdiff_t column_stride) noexcept
+        : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst),
+          row_stride_(row_stride), column_stride_(column_stride) {}
 
     /// Finishes a tile of int32, or of floats.
     template <bool Floats> void finish(const std::int32_t* tile, const tile_place& place) const noexcept {

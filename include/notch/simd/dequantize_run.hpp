@@ -36,33 +36,33 @@ NOTCH_INLINE void dequantize_elements(const Code* codes, std::size_t count, doub
 template <class Arch, bool Single, class Code>
 NOTCH_INLINE void dequantize_lanes(const Code* codes, std::size_t count, double scale, std::int32_t zero_point,
                                    float* dst, write_path path) noexcept {
-    using isa = elementwise<Arch>;
-    using lane = typename isa::lane;
-    constexpr std::size_t width = isa::width;
-    const typename isa::factor factor(scale, static_cast<float>(scale));
+    using ops = elementwise<Arch>;
+    using lane = typename ops::lane;
+    constexpr std::size_t width = ops::width;
+    const typename ops::factor factor(scale, static_cast<float>(scale));
     const auto real = [&](const Code* from) NOTCH_LAMBDA_INLINE {
-        const lane difference = isa::differences(from, zero_point);
+        const lane difference = ops::differences(from, zero_point);
         return Single ? factor.times_single(difference) : factor.times_double(difference);
     };
     std::size_t i = 0;
-    if constexpr (requires { isa::alignment; })
+    if constexpr (requires { ops::alignment; })
         if (path == write_path::past_caches && reinterpret_cast<std::uintptr_t>(dst) % sizeof(float) == 0) {
-            while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % isa::alignment != 0)
+            while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % ops::alignment != 0)
                 ++i;
             dequantize_elements(codes, i, scale, zero_point, dst);
             for (; i + 2 * width <= count; i += 2 * width) {
-                isa::stream(dst + i, real(codes + i));
-                isa::stream(dst + i + width, real(codes + i + width));
+                ops::stream(dst + i, real(codes + i));
+                ops::stream(dst + i + width, real(codes + i + width));
             }
-            isa::fence();
+            ops::fence();
         }
     for (; i + 2 * width <= count; i += 2 * width) {
-        isa::store(dst + i, real(codes + i));
-        isa::store(dst + i + width, real(codes + i + width));
+        ops::store(dst + i, real(codes + i));
+        ops::store(dst + i + width, real(codes + i + width));
     }
     for (; i + width <= count; i += width)
-        isa::store(dst + i, real(codes + i));
-    isa::store(dst + count - width, real(codes + count - width)); // overlaps the one before
+        ops::store(dst + i, real(codes + i));
+    ops::store(dst + count - width, real(codes + count - width)); // overlaps the one before
 }
 
 } // namespace detail

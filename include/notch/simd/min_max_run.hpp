@@ -54,23 +54,23 @@ NOTCH_INLINE bool min_max_elements(const float* x, std::size_t count, float& min
 /// The same by lanes. Precondition: count >= width.
 template <class Arch>
 NOTCH_INLINE bool min_max_lanes(const float* x, std::size_t count, float& min, float& max) noexcept {
-    using isa = elementwise<Arch>;
-    constexpr std::size_t width = isa::width;
+    using ops = elementwise<Arch>;
+    constexpr std::size_t width = ops::width;
     constexpr std::size_t ahead = 512;
-    typename isa::extremes first(isa::load(x));
-    typename isa::extremes second = first;
+    typename ops::extremes first(ops::load(x));
+    typename ops::extremes second = first;
     std::size_t i = 0;
     for (; i + 4 * width <= count; i += 4 * width) {
         for (std::size_t line = 0; line < 4 * width; line += 16)
-            isa::prefetch(x, (i + ahead + line) * sizeof(float));
-        first.see(isa::load(x + i));
-        second.see(isa::load(x + i + width));
-        first.see(isa::load(x + i + 2 * width));
-        second.see(isa::load(x + i + 3 * width));
+            ops::prefetch(x, (i + ahead + line) * sizeof(float));
+        first.see(ops::load(x + i));
+        second.see(ops::load(x + i + width));
+        first.see(ops::load(x + i + 2 * width));
+        second.see(ops::load(x + i + 3 * width));
     }
     for (; i + width <= count; i += width)
-        first.see(isa::load(x + i));
-    second.see(isa::load(x + count - width)); // the last lane overlaps the one before
+        first.see(ops::load(x + i));
+    second.see(ops::load(x + count - width)); // the last lane overlaps the one before
     first.join(second);
     return read_extremes(first.collect(), min, max);
 }

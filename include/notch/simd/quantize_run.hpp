@@ -116,47 +116,47 @@ concept rounds_lanes = requires(typename elementwise<Arch>::lane x) {
 template <class Arch, class Rounding, bool Single, class Code>
 NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quantize_step& step, Code* dst,
                                  write_path path) noexcept {
-    using isa = elementwise<Arch>;
-    using lane = typename isa::lane;
-    constexpr std::size_t width = isa::width;
+    using ops = elementwise<Arch>;
+    using lane = typename ops::lane;
+    constexpr std::size_t width = ops::width;
     constexpr std::size_t ahead = 512;
     const lane lowest(step.lowest);
     const lane highest(step.highest);
-    const typename isa::factor inverse(step.inverse, step.single_inverse);
+    const typename ops::factor inverse(step.inverse, step.single_inverse);
     const std::int32_t zero = step.zero_point;
-    auto watch = isa::watch();
+    auto watch = ops::watch();
     const auto code = [&](const float* from) NOTCH_LAMBDA_INLINE {
-        const lane value = isa::load(from);
+        const lane value = ops::load(from);
         watch.see(value);
         const lane scaled = Single ? inverse.times_single(value) : inverse.times_double(from);
-        return Rounding::round(isa::clamp(scaled, lowest, highest));
+        return Rounding::round(ops::clamp(scaled, lowest, highest));
     };
     const auto prefetch = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
         for (std::size_t line = 0; line < 4 * width; line += 16)
-            isa::prefetch(x, (i + ahead + line) * sizeof(float));
+            ops::prefetch(x, (i + ahead + line) * sizeof(float));
     };
     std::size_t i = 0;
     bool finite = true;
-    if constexpr (requires { isa::alignment; })
+    if constexpr (requires { ops::alignment; })
         if (path == write_path::past_caches) {
-            while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % isa::alignment != 0)
+            while (i < count && reinterpret_cast<std::uintptr_t>(dst + i) % ops::alignment != 0)
                 ++i;
             finite = quantize_elements<Rounding>(x, i, step, dst);
             for (; i + 4 * width <= count; i += 4 * width) {
                 prefetch(i);
-                isa::stream(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width),
+                ops::stream(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width),
                             code(x + i + 3 * width));
             }
-            isa::fence();
+            ops::fence();
         }
     for (; i + 4 * width <= count; i += 4 * width) {
         prefetch(i);
-        isa::store(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width), code(x + i + 3 * width));
+        ops::store(dst + i, zero, code(x + i), code(x + i + width), code(x + i + 2 * width), code(x + i + 3 * width));
     }
     for (; i + width <= count; i += width)
-        isa::store(dst + i, zero, code(x + i));
+        ops::store(dst + i, zero, code(x + i));
     if (i < count) // the last lane overlaps the one before
-        isa::store(dst + count - width, zero, code(x + count - width));
+        ops::store(dst + count - width, zero, code(x + count - width));
     return watch.all_finite() && finite;
 }
 
@@ -164,16 +164,16 @@ NOTCH_INLINE bool quantize_lanes(const float* x, std::size_t count, const quanti
 template <class Arch, class Rounding, class Code>
 NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, const step_arrays& steps,
                                          Code* dst) noexcept {
-    using isa = elementwise<Arch>;
-    using lane = typename isa::lane;
-    constexpr std::size_t width = isa::width;
-    auto watch = isa::watch();
+    using ops = elementwise<Arch>;
+    using lane = typename ops::lane;
+    constexpr std::size_t width = ops::width;
+    auto watch = ops::watch();
     const auto quantize_at = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
-        const lane value = isa::load(x + i);
+        const lane value = ops::load(x + i);
         watch.see(value);
-        const lane scaled = isa::times_each(x + i, steps.inverse + i);
-        const lane clamped = isa::clamp(scaled, isa::load(steps.lowest + i), isa::load(steps.highest + i));
-        isa::store_each(dst + i, steps.zero_point + i, Rounding::round(clamped));
+        const lane scaled = ops::times_each(x + i, steps.inverse + i);
+        const lane clamped = ops::clamp(scaled, ops::load(steps.lowest + i), ops::load(steps.highest + i));
+        ops::store_each(dst + i, steps.zero_point + i, Rounding::round(clamped));
     };
     std::size_t i = 0;
     for (; i + width <= count; i += width)
@@ -190,15 +190,15 @@ NOTCH_INLINE bool quantize_lanes_varying(const float* x, std::size_t count, cons
 template <class Arch, class Rounding, class Code>
 [[nodiscard]] bool quantize_run(const float* x, std::size_t count, const quantize_step& step, Code* dst,
                                 write_path path = write_path::through_caches) noexcept {
-    using isa = elementwise<Arch>;
-    if constexpr (isa::width > 1) {
+    using ops = elementwise<Arch>;
+    if constexpr (ops::width > 1) {
         if constexpr (detail::rounds_lanes<Rounding, Arch>)
-            if (count >= isa::width)
+            if (count >= ops::width)
                 return step.is_single ? detail::quantize_lanes<Arch, Rounding, true>(x, count, step, dst, path)
                                       : detail::quantize_lanes<Arch, Rounding, false>(x, count, step, dst, path);
-        if constexpr (requires { typename isa::shorter; }) {
+        if constexpr (requires { typename ops::shorter; }) {
             // Inlined: a quantize_run of the shorter tag would be a symbol that units without the wider flags have too.
-            using shorter = typename isa::shorter;
+            using shorter = typename ops::shorter;
             if constexpr (detail::rounds_lanes<Rounding, shorter>)
                 if (count >= elementwise<shorter>::width)
                     return step.is_single ? detail::quantize_lanes<shorter, Rounding, true>(x, count, step, dst, path)
@@ -222,10 +222,10 @@ template <class Arch, class Rounding, class Code>
 template <class Arch, class Rounding, class Code>
 [[nodiscard]] bool quantize_run_varying(const float* x, std::size_t count, const step_arrays& steps,
                                         Code* dst) noexcept {
-    using isa = elementwise<Arch>;
-    if constexpr (isa::width > 1)
+    using ops = elementwise<Arch>;
+    if constexpr (ops::width > 1)
         if constexpr (detail::rounds_lanes<Rounding, Arch>)
-            if (count >= isa::width)
+            if (count >= ops::width)
                 return detail::quantize_lanes_varying<Arch, Rounding>(x, count, steps, dst);
     return detail::quantize_elements<Rounding>(x, count, steps, dst);
 }

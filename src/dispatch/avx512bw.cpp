@@ -1,0 +1,7 @@
+/// @file
+/// The kernels of avx512bw. CMake compiles this file with the flags of that instruction set.
+#include "kernels.hpp"
+
+template <>
+const notch::detail::dispatch_unit notch::detail::dispatch_unit_of<notch::simd::avx512bw>::table =
+    notch::detail::unit_for<notch::simd::avx512bw>;
