@@ -82,13 +82,14 @@ template <class Q> notch::quantized_tensor<Q, 2> random_weights(std::size_t outp
     weights.codes = notch::dense_tensor<typename Q::code_type, 2>({outputs, inputs});
     for (std::size_t i = 0; i < weights.codes.size(); ++i)
         weights.codes.data()[i] = static_cast<typename Q::code_type>(
-            Q::codes.lowest +
-            static_cast<std::int32_t>((notch::counter_bits(5, i) >> 32) % static_cast<std::uint64_t>(Q::codes.steps() + 1)));
+            Q::codes.lowest + static_cast<std::int32_t>((notch::counter_bits(5, i) >> 32) %
+                                                        static_cast<std::uint64_t>(Q::codes.steps() + 1)));
     const auto grid = notch::make_grid(Q{}.granularity, weights.codes.shape());
     std::vector<double> scales(grid.count);
     for (std::size_t b = 0; b < scales.size(); ++b)
-        scales[b] = notch::exp2_exact(-8 + static_cast<int>(notch::counter_bits(6, b) >> 62)) *
-                    (std::same_as<typename Q::scale_value, std::int32_t> ? 1.0 : 1.0 + 0.5 * notch::counter_uniform(7, b));
+        scales[b] =
+            notch::exp2_exact(-8 + static_cast<int>(notch::counter_bits(6, b) >> 62)) *
+            (std::same_as<typename Q::scale_value, std::int32_t> ? 1.0 : 1.0 + 0.5 * notch::counter_uniform(7, b));
     weights.params = notch::params_from_scales<Q>(weights.codes.shape(), scales);
     weights.name = "weights";
     return weights;
@@ -98,21 +99,22 @@ template <class Q> notch::quantized_tensor<Q, 2> random_weights(std::size_t outp
 template <class Q> class notch_gemm {
 public:
     notch_gemm(std::shared_ptr<const problem> operands, int threads)
-        : operands_(std::move(operands)), packed_(notch::pack(random_weights<Q>(operands_->shape.n, operands_->shape.k))),
-          result_({operands_->shape.m, operands_->shape.n}), pool_(threads),
-          options_{static_cast<std::size_t>(threads), {}},
+        : operands_(std::move(operands)),
+          packed_(notch::pack(random_weights<Q>(operands_->shape.n, operands_->shape.k))),
+          result_({operands_->shape.m, operands_->shape.n}),
+          pool_(threads), options_{static_cast<std::size_t>(threads), {}},
           workspace_(notch::gemm_workspace(packed_, operands_->shape.m, options_.tasks)) {
         options_.workspace = workspace_;
         const notch::strided_view<const std::uint8_t, 2> codes(operands_->source.data(),
-                                                              {operands_->shape.m, operands_->shape.k});
+                                                               {operands_->shape.m, operands_->shape.k});
         activations_ = {codes, 3, -4, 0};
         for (std::size_t n = 0; n < operands_->shape.n; ++n)
             factors_.push_back(0.001 + 0.001 * notch::counter_uniform(8, n));
     }
 
     template <class Epilogue> void run(const Epilogue& requantize) {
-        notch::gemm(activations_, packed_, notch::stages(notch::add_bias{operands_->bias}, requantize), result_, options_,
-                    pool_);
+        notch::gemm(activations_, packed_, notch::stages(notch::add_bias{operands_->bias}, requantize), result_,
+                    options_, pool_);
     }
     void shift() { run(notch::shift_requantize{1}); }
 

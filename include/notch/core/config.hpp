@@ -46,12 +46,14 @@
 #define NOTCH_LAMBDA_INLINE
 #endif
 
-/// Square root and decimal logarithm of a double; <cmath> costs a tenth of a second to compile.
+/// Square root of a double; cmath costs a tenth of a second to compile.
 #if defined(__GNUC__) || defined(__clang__)
 #define NOTCH_SQRT(x) __builtin_sqrt(x)
+/// Decimal logarithm of a double.
 #define NOTCH_LOG10(x) __builtin_log10(x)
 #else
 #include <cmath>
 #define NOTCH_SQRT(x) std::sqrt(x)
+/// Decimal logarithm of a double.
 #define NOTCH_LOG10(x) std::log10(x)
 #endif

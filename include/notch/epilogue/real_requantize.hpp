@@ -82,6 +82,7 @@ private:
     }
 };
 
+/// real_requantize{scale} rounds to nearest even.
 real_requantize(float)->real_requantize<>;
 
 /// Real numbers: for a float destination.

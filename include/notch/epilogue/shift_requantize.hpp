@@ -140,6 +140,7 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
     detail::shift_counts counts_{}; ///< set by prepare
 };
 
+/// shift_requantize{exponent} rounds to nearest even.
 shift_requantize(std::int32_t)->shift_requantize<>;
 
 /// Shifts by given counts, whatever the scales: round(x / 2^count).
@@ -162,6 +163,7 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
     detail::shift_counts counts_{}; ///< set by prepare
 };
 
+/// shift_right_by{count} rounds to nearest even.
 shift_right_by(std::int32_t)->shift_right_by<>;
 
 } // namespace notch

@@ -118,8 +118,10 @@ public:
     /// Looks at such bytes, which must stay where they are, at a multiple of 64 bytes.
     packed_weights(const std::byte* bytes, std::string name) : base_(bytes), name_(std::move(name)) {}
 
+    /// Copies owned bytes, or looks at the same ones.
     packed_weights(const packed_weights& other)
         : owned_(other.owned_), base_(other.owned_.size() != 0 ? owned_.data() : other.base_), name_(other.name_) {}
+    /// Takes the bytes; leaves `other` empty.
     packed_weights(packed_weights&& other) noexcept
         : owned_(std::move(other.owned_)), base_(std::exchange(other.base_, nullptr)), name_(std::move(other.name_)) {}
     packed_weights& operator=(packed_weights other) noexcept { ///< takes the bytes

@@ -137,6 +137,7 @@ concept instruction_set = is_instruction_set<A>;
 /// True where A is Weaker or one of its descendants: whatever runs under Weaker runs under A.
 template <class A, class Weaker>
 inline constexpr bool extends = std::is_same_v<A, Weaker> || extends<typename A::parent, Weaker>;
+/// Nothing weaker is left.
 template <class Weaker> inline constexpr bool extends<void, Weaker> = false;
 
 /// True where the flags of this translation unit allow the instructions of A: for default_arch, for what it extends, and

@@ -59,8 +59,10 @@ namespace detail {
 
 } // namespace detail
 
-/// Without a specialisation, what the next weaker instruction set offers.
+/// @cond one struct refers to the next
+// Without a specialisation, what the next weaker instruction set offers.
 template <class Arch> struct elementwise : elementwise<typename Arch::parent> {};
+/// @endcond
 
 /// One lane, a float: the scalar definitions are used.
 template <> struct elementwise<scalar> {

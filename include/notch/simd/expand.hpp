@@ -25,9 +25,12 @@
 
 namespace notch::simd {
 
-/// Resolves to the parent of an instruction set.
+/// @cond one struct refers to the next
+// Resolves to the parent of an instruction set.
 template <class Arch> struct expand_ops : expand_ops<typename Arch::parent> {};
+/// @endcond
 
+/// @cond the contract above documents the members
 /// Portable C++.
 template <> struct expand_ops<scalar> {
     /// A step of int8 values.
@@ -62,7 +65,7 @@ template <> struct expand_ops<scalar> {
     static NOTCH_INLINE void widen(const step& s, std::int16_t* to) noexcept {
         for (std::size_t half = 0; half < 2; ++half)
             for (std::size_t i = 0; i < 32; ++i)
-                to[half * 32 + i] = s.value[4 * (i / 2) + 2 * half + i % 2];
+                to[half * 32 + i] = static_cast<std::int16_t>(int{s.value[4 * (i / 2) + 2 * half + i % 2]});
     }
     static NOTCH_INLINE void widen(const step& s, const factors& f, std::int16_t* to) noexcept {
         for (std::size_t half = 0; half < 2; ++half)
@@ -92,5 +95,6 @@ template <> struct expand_ops<scalar> {
         }
     }
 };
+/// @endcond
 
 } // namespace notch::simd

@@ -90,10 +90,12 @@ template <class Lane> [[nodiscard]] NOTCH_INLINE float_lane<Lane> load_floats(co
 
 /// Products of a lane and q31 factors: number by number, unless a lane has a version of its own.
 template <class Lane> struct q31_products {
+    /// multiply_single of each number.
     static NOTCH_INLINE Lane single(Lane x, Lane multipliers, Lane exponents) noexcept {
         return each(x, multipliers, exponents,
                     [](std::int32_t value, q31 factor) NOTCH_LAMBDA_INLINE { return multiply_single(value, factor); });
     }
+    /// multiply_double of each number.
     static NOTCH_INLINE Lane twice(Lane x, Lane multipliers, Lane exponents) noexcept {
         return each(x, multipliers, exponents,
                     [](std::int32_t value, q31 factor) NOTCH_LAMBDA_INLINE { return multiply_double(value, factor); });
@@ -126,8 +128,10 @@ template <lane Lane>
     return q31_products<Lane>::twice(x, multipliers, exponents);
 }
 
-/// The widest lane of an instruction set: its parent's, unless it has one of its own.
+/// @cond one struct refers to the next
+// The widest lane of an instruction set: its parent's, unless it has one of its own.
 template <class Arch> struct widest_lane : widest_lane<typename Arch::parent> {};
+/// @endcond
 
 /// One int32.
 template <> struct widest_lane<scalar> {

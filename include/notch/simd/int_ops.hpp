@@ -5,7 +5,7 @@
 ///
 ///     reg, bytes, count        a register, its size, and how many of them hold 64 bytes (one step of a panel)
 ///     zero(), load(p), store(p, reg)                      any alignment
-///     as_computed(reg)         the register, at a point gcc cannot look through; clang knows better without
+///     as_computed(reg)         the register, at a point gcc (and clang, where it gains) cannot look through
 ///     repeat4(p)               the four bytes at p, again and again
 ///     add32(a, b), shift_left32(a, counts)                sixteen, eight or four int32
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768
@@ -33,6 +33,7 @@ namespace notch::simd {
 /// The products of an instruction set, see above.
 template <class Arch> struct int_ops;
 
+/// @cond the contract above documents the members
 /// Portable C++: a register is sixteen groups of four bytes.
 template <> struct int_ops<scalar> {
     /// Sixteen int32, each of them also four bytes.
@@ -99,5 +100,6 @@ private:
         return static_cast<std::int32_t>(static_cast<std::uint32_t>(v));
     }
 };
+/// @endcond
 
 } // namespace notch::simd

@@ -34,9 +34,7 @@ template <> struct int_ops<avx2> {
     }
     static NOTCH_INLINE void store(void* to, reg r) noexcept { _mm256_storeu_si256(static_cast<__m256i*>(to), r); }
     static NOTCH_INLINE reg as_computed(reg r) noexcept {
-#if !defined(__clang__)
-        asm("" : "+x"(r));
-#endif
+        asm("" : "+x"(r)); // clang 14 gains a fifth from it on chains
         return r;
     }
     static NOTCH_INLINE reg repeat4(const void* from) noexcept {

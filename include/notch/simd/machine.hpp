@@ -117,6 +117,7 @@ public:
     /// Makes it a member.
     NOTCH_INLINE constexpr void add(isa which) noexcept { bits_ |= bit(which); }
 
+    /// True where both have the same members.
     friend constexpr bool operator==(const isa_set&, const isa_set&) noexcept = default;
 
 private:
