@@ -108,9 +108,13 @@ template <class... Parts> [[nodiscard]] std::string text(const Parts&... parts) 
 }
 
 /// The name of a tensor as it stands in a message: quoted, or a plain word when it has none.
-[[nodiscard]] inline std::string quoted(std::string_view name) {
-    return name.empty() ? std::string("tensor") : text("tensor '", name, "'");
-}
+/// An object, not a function, so that std::quoted of <iomanip> is never taken for it.
+struct quoted_name {
+    [[nodiscard]] std::string operator()(std::string_view name) const {
+        return name.empty() ? std::string("tensor") : text("tensor '", name, "'");
+    }
+};
+inline constexpr quoted_name quoted{};
 
 /// Raises `Error` with the joined parts; prints them and aborts where exceptions are switched off.
 template <class Error, class... Parts> [[noreturn]] NOTCH_COLD void raise(const Parts&... parts) {
