@@ -86,31 +86,7 @@ struct weight_term {
     }
     head.bias = static_cast<std::uint32_t>(-first.base(head.bits));
 
-    const std::uint64_t columns = round_up(head.outputs, panel_columns);
-    const std::uint64_t table = checked_product(columns, head.depth_blocks(), "blocks of packed weights");
-    std::uint64_t end = sizeof(packed_header);
-    const auto place = [&](std::uint64_t count, std::uint64_t size) {
-        const std::uint64_t at = end;
-        end = round_up(end + checked_product(count, size, "bytes of packed weights"), 64);
-        return at;
-    };
-    head.exponents = place(columns, 4);
-    if (first.kind == scale_kind::fixed_point)
-        head.multipliers = place(columns, 4);
-    head.scales = place(columns, 4);
-    head.sums = place(columns, 4);
-    if (head.depth_blocks() > 1) {
-        if (first.kind == scale_kind::real)
-            head.block_scales = place(table, 4);
-        else
-            head.block_shifts = place(table, 1);
-    }
-    if (head.bits < 8 && biased)
-        head.biases = place(table, 1);
-    if (!first.input_order.empty())
-        head.order = place(head.inputs, 4);
-    head.codes = place(head.panels(), head.panel_bytes());
-    head.bytes = end;
+    place_sections(head, biased, !first.input_order.empty());
     return head;
 }
 

@@ -14,7 +14,8 @@
 /// depth blocks over the same inputs.
 ///
 /// The bytes are the same for every instruction set of a byte order: what is packed here runs everywhere, and may be
-/// written to a file and mapped (gemm/packed_file.hpp). Sections stand behind a header at multiples of 64 bytes.
+/// written to a file and mapped (gemm/packed_file.hpp). Sections stand behind a header at multiples of 64 bytes, in the
+/// order in which place_sections names them; the bytes between two sections are 0.
 #pragma once
 
 #include <notch/core/config.hpp>
@@ -71,7 +72,9 @@ struct packed_header {
     std::uint64_t biases = 0;                                 ///< uint8 [panel][depth block][16], or none
     std::uint64_t order = 0;                                  ///< uint32 per input: which activation it takes, or none
     std::uint64_t codes = 0;                                  ///< [panel][depth block][unit][64]
-    std::uint64_t reserved[10] = {};                          ///< 0
+    std::uint32_t byte_order = 0x0102'0304;                   ///< reads otherwise where the byte order differs
+    std::uint32_t isa = 0;                                    ///< instruction set of the layout; 0: any
+    std::uint64_t reserved[9] = {};                           ///< 0
 
     /// Panels of 16 outputs.
     [[nodiscard]] NOTCH_INLINE std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
@@ -102,6 +105,34 @@ struct packed_header {
     }
 };
 static_assert(sizeof(packed_header) == 256, "the header is part of a file format");
+
+/// Fills in the offsets of all sections, one behind the other, and the bytes of everything. The sizes, bits and kind are
+/// set. `biased`: codes of fewer than 8 bits have a bias per block; `ordered`: inputs are taken in an order of their own.
+/// Raises range_error where a size does not fit 64 bits.
+inline void place_sections(packed_header& head, bool biased, bool ordered) {
+    const auto kind = static_cast<scale_kind>(head.kind);
+    const std::uint64_t columns = round_up(head.outputs, panel_columns);
+    const std::uint64_t table = checked_product(columns, head.depth_blocks(), "blocks of packed weights");
+    std::uint64_t end = sizeof(packed_header);
+    const auto place = [&end](bool exists, std::uint64_t count, std::uint64_t size) -> std::uint64_t {
+        if (!exists)
+            return 0;
+        const std::uint64_t at = end;
+        end = round_up(end + checked_product(count, size, "bytes of packed weights"), 64);
+        return at;
+    };
+    const bool several = head.depth_blocks() > 1;
+    head.exponents = place(true, columns, 4);
+    head.multipliers = place(kind == scale_kind::fixed_point, columns, 4);
+    head.scales = place(true, columns, 4);
+    head.sums = place(true, columns, 4);
+    head.block_scales = place(several && kind == scale_kind::real, table, 4);
+    head.block_shifts = place(several && kind != scale_kind::real, table, 1);
+    head.biases = place(head.bits < 8 && biased, table, 1);
+    head.order = place(ordered, head.inputs, 4);
+    head.codes = place(true, head.panels(), head.panel_bytes());
+    head.bytes = end;
+}
 
 } // namespace detail
 
