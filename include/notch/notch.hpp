@@ -45,6 +45,7 @@
 #include <notch/observe/observer.hpp>
 #include <notch/observe/percentile.hpp>
 
+#include <notch/quant/canonical_bytes.hpp>
 #include <notch/quant/fit.hpp>
 #include <notch/quant/granularity.hpp>
 #include <notch/quant/params.hpp>

@@ -45,53 +45,65 @@ template <quantizer_type Q> struct quant_params {
 
 namespace detail {
 
-/// Raises shape_error unless `order` is empty or a permutation of 0 .. extent - 1.
-inline void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, const char* which,
-                        std::string_view name) {
+/// Raises an error unless `order` is empty or a permutation of 0 .. extent - 1.
+template <class Error>
+void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, const char* which,
+                 std::string_view name) {
     if (order.empty())
         return;
     if (order.size() != extent)
-        raise<shape_error>(quoted(name), ": ", which, " has ", order.size(), " entries for ", extent, " channels");
+        raise<Error>(quoted(name), ": ", which, " has ", order.size(), " entries for ", extent, " channels");
     std::vector<bool> seen(extent, false);
     for (std::size_t i = 0; i < extent; ++i) {
         if (order[i] >= extent || seen[order[i]])
-            raise<shape_error>(quoted(name), ": ", which, "[", i, "] = ", order[i],
-                               order[i] >= extent ? " is not a channel of " : " occurs twice among ", extent);
+            raise<Error>(quoted(name), ": ", which, "[", i, "] = ", order[i],
+                         order[i] >= extent ? " is not a channel of " : " occurs twice among ", extent);
         seen[order[i]] = true;
     }
 }
 
-/// Raises an error unless the parameters are complete, in range and fit a tensor; returns how it is cut.
+/// Raises an error unless a scale is finite and lies in [2^-100, 2^119].
+template <class Error> void check_scale(double scale, std::size_t block, std::string_view name) {
+    if (is_non_finite(scale) || !(scale >= exp2_exact(min_scale_exponent) && scale <= exp2_exact(max_scale_exponent)))
+        raise<Error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^", min_scale_exponent,
+                     ", 2^", max_scale_exponent, "]");
+}
+
+/// Raises an error unless the parameters are complete, in range and fit a tensor that is cut in a given way. Numbers
+/// that do not fit together are a ShapeError, those out of range a RangeError.
+template <class ShapeError, class RangeError, quantizer_type Q, std::size_t Rank>
+void check_params(const quant_params<Q>& params, const block_grid<Rank>& grid, std::string_view name) {
+    const extents<Rank>& shape = grid.shape;
+    const bool fits_any = params.scales.size() == 1 && grid.count <= 1;
+    if (!fits_any && grid.count != 0 &&
+        !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
+        raise<ShapeError>(quoted(name), ": parameters for ", params.blocks, " blocks; extents ", shape,
+                          " are cut into ", grid.blocks);
+    if (grid.count != 0 && params.scales.size() != grid.count)
+        raise<ShapeError>(quoted(name), ": ", params.scales.size(), " scales for ", grid.count, " blocks");
+    if (params.zero_points.size() != (Q::has_zero_point ? params.scales.size() : 0))
+        raise<ShapeError>(quoted(name), ": ", params.zero_points.size(), " zero points for ", params.scales.size(),
+                          " scales", Q::has_zero_point ? "" : " of a symmetric quantizer");
+    for (std::size_t block = 0; block < params.scales.size(); ++block) {
+        check_scale<RangeError>(params.scale(block), block, name);
+        const std::int32_t zero = params.zero_point(block);
+        if (zero < Q::codes.lowest || zero > Q::codes.highest)
+            raise<RangeError>(quoted(name), ": zero point ", zero, " of block ", block, " lies outside [",
+                              Q::codes.lowest, ", ", Q::codes.highest, "]");
+    }
+    check_order<ShapeError>(params.output_order, shape[0], "output_order", name);
+    if (!params.input_order.empty() && Rank < 2)
+        raise<ShapeError>(quoted(name), ": input_order needs a tensor with two axes");
+    if constexpr (Rank >= 2)
+        check_order<ShapeError>(params.input_order, shape[1], "input_order", name);
+}
+
+/// Raises shape_error or range_error unless the parameters fit a tensor; returns how it is cut.
 template <quantizer_type Q, std::size_t Rank>
 [[nodiscard]] block_grid<Rank> checked_grid(const quant_params<Q>& params, const extents<Rank>& shape,
                                             std::string_view name) {
     const block_grid<Rank> grid = make_grid(params.policy.granularity, shape);
-    const bool fits_any = params.scales.size() == 1 && grid.count <= 1;
-    if (!fits_any && grid.count != 0 &&
-        !std::equal(params.blocks.begin(), params.blocks.end(), grid.blocks.begin(), grid.blocks.end()))
-        raise<shape_error>(quoted(name), ": parameters for ", params.blocks, " blocks; extents ", shape,
-                           " are cut into ", grid.blocks);
-    if (grid.count != 0 && params.scales.size() != grid.count)
-        raise<shape_error>(quoted(name), ": ", params.scales.size(), " scales for ", grid.count, " blocks");
-    if (params.zero_points.size() != (Q::has_zero_point ? params.scales.size() : 0))
-        raise<shape_error>(quoted(name), ": ", params.zero_points.size(), " zero points for ", params.scales.size(),
-                           " scales", Q::has_zero_point ? "" : " of a symmetric quantizer");
-    for (std::size_t block = 0; block < params.scales.size(); ++block) {
-        const double scale = params.scale(block);
-        if (is_non_finite(scale) ||
-            !(scale >= exp2_exact(min_scale_exponent) && scale <= exp2_exact(max_scale_exponent)))
-            raise<range_error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^",
-                               min_scale_exponent, ", 2^", max_scale_exponent, "]");
-        const std::int32_t zero = params.zero_point(block);
-        if (zero < Q::codes.lowest || zero > Q::codes.highest)
-            raise<range_error>(quoted(name), ": zero point ", zero, " of block ", block, " lies outside [",
-                               Q::codes.lowest, ", ", Q::codes.highest, "]");
-    }
-    check_order(params.output_order, shape[0], "output_order", name);
-    if (!params.input_order.empty() && Rank < 2)
-        raise<shape_error>(quoted(name), ": input_order needs a tensor with two axes");
-    if constexpr (Rank >= 2)
-        check_order(params.input_order, shape[1], "input_order", name);
+    check_params<shape_error, range_error>(params, grid, name);
     return grid;
 }
 
