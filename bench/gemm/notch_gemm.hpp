@@ -117,7 +117,7 @@ public:
                     options_, pool_);
     }
     void shift() { run(notch::shift_requantize{1}); }
-
+    void fixed() { run(notch::fixed_point_requantize<>(factors_)); }
     void real() { run(notch::real_requantize{1.5F}); }
     void real_sums() { // scales inside the sum: no integer bias
         notch::gemm(activations_, packed_, notch::real_requantize{1.5F}, result_, options_, pool_);

@@ -16,7 +16,7 @@ template <int Bits> void add_width(const shape& s, const char* bits, int threads
     using per_channel = weights<Bits, notch::per_channel<0>>;
     using real_channel = weights<Bits, notch::per_channel<0>, notch::real_scale>;
     add_ours<per_channel>(s, bits, "per_channel", "shift", &notch_gemm<per_channel>::shift, threads, true);
-    //     add_ours<real_channel>(s, bits, "per_channel", "fixed_point", &notch_gemm<real_channel>::fixed, threads, false);
+    add_ours<real_channel>(s, bits, "per_channel", "fixed_point", &notch_gemm<real_channel>::fixed, threads, false);
     add_ours<real_channel>(s, bits, "per_channel", "real", &notch_gemm<real_channel>::real, threads, false);
     if constexpr (Bits < 8) {
         using group32 = weights<Bits, notch::per_group<32>>;
