@@ -197,3 +197,33 @@ TEST_CASE("what pack_terms refuses", "[gemm][pack][error]") {
     CHECK_THROWS_AS(pack_terms(coarse, fine), range_error);
     CHECK_THROWS_WITH(pack_terms(coarse, fine), containing("sums of int32 hold at most 31"));
 }
+
+TEST_CASE("pack refuses codes that its width does not have") {
+    using w4 = notch::quantizer<notch::bits<4>, notch::per_tensor, notch::power_of_two<>>;
+    notch::quantized_tensor<w4, 2> weights;
+    weights.codes = notch::dense_tensor<std::int8_t, 2>({2, 4}, std::int8_t{1});
+    weights.params = notch::params_from_scales<w4>(weights.codes.shape(), {0.5});
+    weights.name = "fc";
+    CHECK_NOTHROW(notch::pack(weights));
+    weights.codes(1, 2) = 100;
+    CHECK_THROWS_WITH(notch::pack(weights), containing("fc") && containing("100") && containing("[-8, 7]"));
+}
+
+namespace {
+
+/// Counts quarters of octaves in the type of an exponent.
+struct quarter_octaves {
+    using value_type = std::int32_t;
+    static std::int32_t snap(double) { return -2; }
+    static double to_real(std::int32_t) { return 0.7071067811865476; }
+};
+
+} // namespace
+
+TEST_CASE("pack refuses int32 scales that are no exponents of two") {
+    using quarters = notch::quantizer<notch::bits<8>, notch::per_tensor, quarter_octaves>;
+    notch::quantized_tensor<quarters, 2> weights;
+    weights.codes = notch::dense_tensor<std::int8_t, 2>({1, 4}, std::int8_t{1});
+    weights.params = notch::params_from_scales<quarters>(weights.codes.shape(), {0.7});
+    CHECK_THROWS_AS(notch::pack(weights), notch::unsupported_error);
+}

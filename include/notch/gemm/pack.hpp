@@ -53,6 +53,12 @@ template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_te
     if constexpr (std::same_as<typename scales::value_type, std::int32_t>) {
         term.kind = scale_kind::power_of_two;
         term.exponents = weights.params.scales;
+        for (std::size_t b = 0; b < weights.params.count(); ++b) {
+            const double scale = weights.params.scale(b);
+            if (!is_power_of_two(scale) || floor_log2(scale) != term.exponents[b])
+                raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
+                                         term.exponents[b], ", which is not its exponent of two");
+        }
     } else if constexpr (std::same_as<typename scales::value_type, q31>) {
         term.kind = scale_kind::fixed_point;
         for (const q31& scale : weights.params.scales) {

@@ -151,6 +151,12 @@ private:
             facts.sum = sums.sum;
             facts.magnitude = sums.magnitude;
             facts.largest = std::max(sums.highest, -sums.lowest);
+            const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width));
+            const std::int32_t highest = lowest + (1 << term.width) - 1;
+            if (sums.lowest + zero < lowest || sums.highest + zero > highest)
+                raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", block * head_.block,
+                                   ": codes reach from ", sums.lowest + zero, " to ", sums.highest + zero,
+                                   ", outside [", lowest, ", ", highest, "] of ", term.width, " bits");
             if (sums.lowest < -128 || sums.highest > 127)
                 raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", block * head_.block,
                                    ": values (code - zero point ", zero, ") reach from ", sums.lowest, " to ",
