@@ -199,10 +199,10 @@ TEST_CASE("what pack_terms refuses", "[gemm][pack][error]") {
 }
 
 TEST_CASE("pack refuses codes that its width does not have") {
-    using w4 = notch::quantizer<notch::bits<4>, notch::per_tensor, notch::power_of_two<>>;
-    notch::quantized_tensor<w4, 2> weights;
+    using whole4 = notch::quantizer<notch::bits<4>, notch::per_tensor, notch::power_of_two<>>;
+    notch::quantized_tensor<whole4, 2> weights;
     weights.codes = notch::dense_tensor<std::int8_t, 2>({2, 4}, std::int8_t{1});
-    weights.params = notch::params_from_scales<w4>(weights.codes.shape(), {0.5});
+    weights.params = notch::params_from_scales<whole4>(weights.codes.shape(), {0.5});
     weights.name = "fc";
     CHECK_NOTHROW(notch::pack(weights));
     weights.codes(1, 2) = 100;
