@@ -78,13 +78,13 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
-rm -rf "$work/root" "$work/medium"
-mkdir -p "$work/root/dev" "$work/root/proc" "$work/root/tmp" "$work/root/programs" "$work/medium"
+rm -rf "$work/tree" "$work/medium"
+mkdir -p "$work/tree/dev" "$work/tree/proc" "$work/tree/tmp" "$work/tree/programs" "$work/medium"
 
 # The programs, and the arguments of each, ended by zero bytes.
 names=()
 while [ $# -gt 0 ]; do
-    program=$work/root/programs/${#names[@]}
+    program=$work/tree/programs/${#names[@]}
     if ! strip -o "$program" "$1"; then
         echo "run.sh: $1 is no program" >&2
         exit 2
@@ -101,8 +101,8 @@ while [ $# -gt 0 ]; do
     [ $# -eq 0 ] || shift
 done
 
-"${CXX:-g++}" -std=c++20 -O1 -static -s -o "$work/root/init" "$here/init.cpp"
-(cd "$work/root" && find . | cpio --quiet --create --format=newc --owner=0:0) >"$work/medium/initrd"
+"${CXX:-g++}" -std=c++20 -O1 -static -s -o "$work/tree/init" "$here/init.cpp"
+(cd "$work/tree" && find . | cpio --quiet --create --format=newc --owner=0:0) >"$work/medium/initrd"
 cp "$kernel" "$work/medium/vmlinuz"
 cp "$isolinux" "$loader" "$work/medium"
 
