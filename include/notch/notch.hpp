@@ -33,6 +33,7 @@
 #include <notch/gemm/explain.hpp>
 #include <notch/gemm/gemm.hpp>
 #include <notch/gemm/pack.hpp>
+#include <notch/gemm/packed_file.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/reference.hpp>
 

@@ -107,6 +107,17 @@ TEST_CASE("reals", "[epilogue][real]") {
     });
 }
 
+TEST_CASE("reals beyond the floats are refused", "[epilogue][real]") {
+    matrix m = numbers_up_to(1000, 2, 3);
+    m.problem.name = "fc";
+    m.problem.scale = 0x1p100F;
+    m.scales = {1.0F, 0x1p27F, 1.0F};
+    to_real stage;
+    CHECK_THROWS_WITH(prepared(stage, m), containing("fc") && containing("output 1") && containing("2^128"));
+    m.scales[1] = 0x1p10F;
+    CHECK_NOTHROW(prepared(stage, m));
+}
+
 TEST_CASE("float sums that are huge become the largest codes", "[epilogue][real]") {
     matrix m = numbers_up_to(1000, 1, 20);
     m.problem.is_float = true;

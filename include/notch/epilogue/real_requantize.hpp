@@ -12,6 +12,7 @@
 #include <notch/core/rounding.hpp>
 #include <notch/epilogue/stage.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -89,8 +90,19 @@ real_requantize(float)->real_requantize<>;
 struct to_real {
     /// Whether float sums may enter.
     static constexpr bool takes_floats = true;
-    /// Follows the scale.
+    /// Raises range_error where a result of integer sums could leave the floats, or a factor is not finite.
     void prepare(epilogue_problem& problem) {
+        const double magnitude =
+            problem.is_float ? 1.0 : static_cast<double>(std::max({-problem.lowest, problem.highest, std::int64_t{1}}));
+        const std::size_t lists = problem.scales == nullptr ? 1 : problem.columns;
+        for (std::size_t c = 0; c < lists; ++c) {
+            const double factor = static_cast<double>(problem.scale) *
+                                  static_cast<double>(problem.scales == nullptr ? 1.0F : problem.scales[c]);
+            const double largest = magnitude * factor;
+            if (is_non_finite(largest) || largest >= exp2_exact(128))
+                detail::raise<range_error>(detail::quoted(problem.name), ": output ", c, ": reals may reach ", largest,
+                                           ", beyond 2^128, where floats end");
+        }
         scale_ = problem.scale;
         scales_ = problem.scales;
         problem.is_float = true;

@@ -77,7 +77,7 @@ template <class Arch>
 
 /// A product without its epilogue.
 struct gemm_job {
-    packed_bytes weights{};
+    packed_pointer weights{};
     kernel_choice choice{};
     gemm_blocking cut{};
     activation_rows rows{};

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <notch/core/config.hpp>
-#include <notch/gemm/packed_bytes.hpp>
+#include <notch/gemm/packed_pointer.hpp>
 #include <notch/gemm/plan.hpp>
 
 #include <cstddef>
@@ -81,7 +81,7 @@ private:
 /// Expands panels of one product.
 template <class Arch, int Bits, operand_form Form> class panel_expander {
 public:
-    panel_expander(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point) noexcept
+    panel_expander(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point) noexcept
         : weights_(weights), head_(weights.header()), choice_(choice), zero_point_(zero_point) {}
 
     /// Writes the operand of one panel.
@@ -157,7 +157,7 @@ private:
         to += step_bytes;
     }
 
-    packed_bytes weights_;
+    packed_pointer weights_;
     const packed_header& head_;
     const kernel_choice& choice_;
     std::int32_t zero_point_;
@@ -167,7 +167,7 @@ private:
 };
 
 template <class Arch, int Bits>
-void expand_panel_of(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
+void expand_panel_of(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
                      std::byte* to) noexcept {
     switch (form_of(choice)) {
     case operand_form::bytes:
@@ -186,7 +186,7 @@ void expand_panel_of(packed_bytes weights, const kernel_choice& choice, std::int
 
 /// Writes the operand of one panel.
 template <class Arch>
-void expand_panel(packed_bytes weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
+void expand_panel(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
                   std::byte* to) noexcept {
     switch (weights.header().bits) {
     case 2:

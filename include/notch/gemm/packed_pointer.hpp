@@ -14,7 +14,7 @@
 namespace notch::detail {
 
 /// Packed bytes that somebody keeps.
-struct packed_bytes {
+struct packed_pointer {
     const std::byte* base = nullptr; ///< of the header
 
     /// The header.
