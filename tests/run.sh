@@ -47,7 +47,7 @@ if [ "$preset" = coverage ]; then
 fi
 
 status=0
-ctest --preset "$preset" --parallel "$jobs" || status=$?
+ctest --preset "$preset" --parallel "$jobs" --output-log "build/$preset/ctest.log" || status=$?
 
 # CTest counts programs; what Catch2 counted inside them is in the log.
 log=build/$preset/Testing/Temporary/LastTest.log

@@ -20,6 +20,13 @@ float product_of(float a, float b) {
     return rounded;
 }
 
+/// The quotient, rounded once. -ffast-math may make a division of floats an estimate; that of a volatile double it cannot.
+float quotient_of(float a, float b) {
+    volatile double divisor = static_cast<double>(b);
+    volatile double quotient = static_cast<double>(a) / divisor;
+    return static_cast<float>(quotient);
+}
+
 /// The rules by the standard library, in double.
 double rounded(nearest_even, double x) { return std::nearbyint(x); }
 double rounded(nearest_up, double x) { return std::floor(x + 0.5); }
@@ -32,7 +39,7 @@ template <class Rule> void check_rule(float scale, const std::vector<float>& sca
     m.problem.powers_of_two = false;
     m.problem.scale = 0.75F;
     const auto wanted = [&](float number, std::size_t c) {
-        const float factor = product_of(m.problem.scale / scale, scales.empty() ? 1.0F : scales[c]);
+        const float factor = product_of(quotient_of(m.problem.scale, scale), scales.empty() ? 1.0F : scales[c]);
         const double product = static_cast<double>(product_of(number, factor));
         const double limit = 1073741824.0;
         return static_cast<std::int64_t>(rounded(Rule{}, std::fmin(std::fmax(product, -limit), limit)));

@@ -11,6 +11,7 @@
 #include <notch/core/int_math.hpp>
 #include <notch/core/rounding.hpp>
 #include <notch/epilogue/stage.hpp>
+#include <notch/simd/as_computed.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -43,8 +44,8 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
             detail::raise<range_error>(detail::quoted(problem.name), ": output scale ", scale,
                                        " is not positive and finite");
         // As quantize does it: the rounded quotient, also where a compiler may replace divisions by products.
-        const float factor =
-            static_cast<float>(static_cast<double>(problem.scale) * (1.0 / static_cast<double>(scale)));
+        const double inverse = simd::detail::as_computed(1.0 / simd::detail::as_computed(static_cast<double>(scale)));
+        const auto factor = static_cast<float>(static_cast<double>(problem.scale) * inverse);
         const std::size_t lists = problem.scales == nullptr ? 1 : problem.columns;
         for (std::size_t c = 0; c < lists; ++c) {
             const float f = factor * (problem.scales == nullptr ? 1.0F : problem.scales[c]);

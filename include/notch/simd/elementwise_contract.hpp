@@ -31,33 +31,12 @@
 
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
+#include <notch/simd/as_computed.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 namespace notch::simd {
-
-namespace detail {
-
-/// The number itself, at a point the optimizer cannot look through. Under -ffast-math clang 14 moves a division across a
-/// product: x * (1 / s) becomes a float division x / s, which then is an estimate. A reciprocal that passes here stays one.
-[[nodiscard]] NOTCH_INLINE constexpr double as_computed(double x) noexcept {
-    if (std::is_constant_evaluated())
-        return x;
-#if defined(__x86_64__)
-    asm("" : "+x"(x));
-    return x;
-#elif defined(__aarch64__)
-    asm("" : "+w"(x));
-    return x;
-#else
-    volatile double stored = x;
-    return stored;
-#endif
-}
-
-} // namespace detail
 
 /// @cond one struct refers to the next
 // Without a specialisation, what the next weaker instruction set offers.
