@@ -84,3 +84,24 @@ TEST_CASE("rows of activations that need more than one block of operands", "[gem
     const auto w = weights<quantizer<bits<8>, sub_layer<>, power_of_two<>>>(random, {33, 6001, 33, 6001});
     REQUIRE(check(random, left_of(random, 130, 6001), w) == "");
 }
+
+TEST_CASE("dot products so long that they are computed in parts", "[gemm][extremes]") {
+    sequence random(10);
+    const auto long_sums = [&](auto policy, std::size_t block, int spread) {
+        using q = decltype(policy);
+        auto w = weights<q>(random, {35, 9001, 1, block}, filling::random, spread);
+        if (spread > 4) // int32 does not hold more
+            for (std::size_t i = 0; i < w.codes.size(); ++i)
+                w.codes.data()[i] = i % 32 == 0 ? w.codes.data()[i] : typename q::code_type{0};
+        INFO("blocks of " << block << ", a spread of " << spread);
+        for (const std::size_t rows : {1U, 4U, 13U})
+            REQUIRE(check(random, left_of(random, rows, 9001), w) == "");
+    };
+    long_sums(quantizer<bits<8>, sub_layer<>, power_of_two<>>{}, 9001, 0);
+    long_sums(quantizer<bits<8>, sub_layer<>, power_of_two<>>{}, 32, 10); // a shift between blocks
+    long_sums(quantizer<bits<8>, sub_layer<>, power_of_two<>>{}, 6000, 10);
+    long_sums(quantizer<bits<4>, sub_layer<>, power_of_two<>>{}, 9001, 0);
+    long_sums(quantizer<bits<4, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>{}, 36, 3);
+    long_sums(quantizer<bits<8>, sub_layer<>, real_scale>{}, 5000, 2);
+    long_sums(quantizer<bits<4>, sub_layer<>, real_scale>{}, 64, 2);
+}

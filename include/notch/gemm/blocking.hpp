@@ -1,13 +1,14 @@
 /// @file
 /// How a product is cut: into tasks for threads, into blocks of rows that stay in the cache, into tiles.
 ///
-///     for each block of rows            operands of the rows are made, where they cannot be read in place
-///         for each group of panels      operands of the panels are made, once per block
-///             for each tile of rows     microkernel, then epilogue
+///     for each block of rows                operands of the rows are made, where they cannot be read in place
+///         for each group of panels
+///             for each part of the inputs   operands of the panels are made, small enough for the second-level cache
+///                 for each tile of rows     microkernel; after the last part, epilogue
 ///
-/// The inputs are not cut: a panel operand of 16 outputs and thousands of inputs stays in the second-level cache, and rows
-/// are read in order. Tasks share nothing: each makes the operands it needs. Results do not depend on the number
-/// of tasks, since every output is computed by one of them, in one order.
+/// Sums wait in memory between the parts. Panels that need no operand are not cut into parts. Tasks share nothing: each
+/// makes the operands it needs. Results do not depend on the number of tasks, since every output is computed by one of
+/// them, in one order.
 #pragma once
 
 #include <notch/core/config.hpp>
@@ -23,7 +24,9 @@
 namespace notch::detail {
 
 /// Bytes of row operands that a task keeps.
-inline constexpr std::size_t row_block_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t row_block_bytes = std::size_t{384} << 10;
+/// Bytes of sums that wait for the next part.
+inline constexpr std::size_t sum_block_bytes = std::size_t{64} << 10;
 
 /// How a product is cut.
 struct gemm_blocking {
@@ -35,12 +38,13 @@ struct gemm_blocking {
     std::size_t block_rows = 1; ///< rows whose operands are made at once
     bool copies_rows = false;
     bool copies_panels = false;
-    std::size_t run_bytes = 0;  ///< workspace of all tasks: the runs
-    std::size_t row_bytes = 0;  ///< workspace of a task: row operands
-    std::size_t task_bytes = 0; ///< workspace of a task
+    std::size_t segment_bytes = 0; ///< workspace of all tasks: the segments
+    std::size_t row_bytes = 0;     ///< workspace of a task: row operands
+    std::size_t sum_bytes = 0;     ///< workspace of a task: sums that wait
+    std::size_t task_bytes = 0;    ///< workspace of a task
 
     [[nodiscard]] std::size_t tasks() const noexcept { return row_tasks * column_tasks; }
-    [[nodiscard]] std::size_t workspace() const noexcept { return run_bytes + tasks() * task_bytes; }
+    [[nodiscard]] std::size_t workspace() const noexcept { return segment_bytes + tasks() * task_bytes; }
 };
 
 /// Cuts a product of some rows. `in_place`: row operands need not be made.
@@ -58,13 +62,22 @@ struct gemm_blocking {
     cut.copies_panels = !panels_in_place(head, choice);
     const std::size_t task_rows = ceil_div(std::max<std::size_t>(rows, 1), cut.row_tasks);
     cut.block_rows = task_rows;
-    if (cut.copies_rows) {
-        const std::size_t most = std::max<std::size_t>(row_block_bytes / choice.row_bytes / cut.tile_rows, 4);
-        cut.block_rows = std::min(task_rows, most * cut.tile_rows);
+    const std::size_t sums = cut.tile_panels * step_bytes;
+    const auto limit = [&cut, task_rows](std::size_t bytes, std::size_t each) {
+        const std::size_t most = std::max<std::size_t>(bytes / each / cut.tile_rows, 4) * cut.tile_rows;
+        cut.block_rows = std::min({cut.block_rows, task_rows, most});
+    };
+    if (cut.copies_rows)
+        limit(row_block_bytes, choice.row_bytes);
+    if (choice.parts > 1)
+        limit(sum_block_bytes, sums);
+    if (cut.copies_rows)
         cut.row_bytes = round_up(cut.block_rows * choice.row_bytes, 64);
-    }
-    cut.run_bytes = round_up(choice.run_count * sizeof(std::uint32_t), 64);
-    cut.task_bytes = cut.row_bytes + (cut.copies_panels ? cut.tile_panels * choice.panel_bytes : 0);
+    if (choice.parts > 1)
+        cut.sum_bytes = cut.block_rows * sums;
+    cut.segment_bytes = round_up(choice.segments * sizeof(row_segment), 64);
+    cut.task_bytes =
+        cut.row_bytes + cut.sum_bytes + (cut.copies_panels ? cut.tile_panels * round_up(choice.part_bytes, 64) : 0);
     return cut;
 }
 
@@ -81,7 +94,7 @@ struct gemm_job {
     kernel_choice choice{};
     gemm_blocking cut{};
     activation_rows rows{};
-    const std::uint32_t* runs = nullptr;
+    const row_segment* segments = nullptr;
     std::int32_t zero_point = 0; ///< of the row operands
 };
 
@@ -100,7 +113,8 @@ template <class Arch, class Store> class gemm_task {
 public:
     gemm_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
         : job_(job), head_(job.weights.header()), store_(store), row_memory_(workspace),
-          panel_memory_(workspace + job.cut.row_bytes) {}
+          sum_memory_(reinterpret_cast<std::int32_t*>(workspace + job.cut.row_bytes)),
+          panel_memory_(workspace + job.cut.row_bytes + job.cut.sum_bytes) {}
 
     /// Computes task number `task`.
     void run(std::size_t task) noexcept {
@@ -137,40 +151,66 @@ private:
     void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
-        const std::byte* streams[most_panels];
-        for (std::size_t p = 0; p < panels; ++p) {
-            if (job_.cut.copies_panels) {
-                std::byte* memory = panel_memory_ + p * job_.choice.panel_bytes;
-                expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, memory);
-                streams[p] = memory;
-            } else {
-                streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
-            }
-        }
         if (panels == most_panels) {
-            run_tiles(streams, panels, first, row, rows);
+            run_panels(first, panels, row, rows);
             return;
         }
         for (std::size_t p = 0; p < panels; ++p)
-            run_tiles(streams + p, 1, first + p, row, rows);
+            run_panels(first + p, 1, row, rows);
     }
 
-    /// All tiles of some rows and panels.
-    void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel, std::size_t row,
+    /// Some rows and panels, part by part.
+    void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows) noexcept {
+        const std::byte* streams[most_panels];
+        panel_position positions[most_panels];
+        for (std::size_t p = 0; p < panels; ++p)
+            streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
+        for (std::size_t begin = 0; begin < job_.choice.segments;) {
+            const row_segment* const segments = job_.segments + begin;
+            std::size_t count = 1;
+            while (!segments[count - 1].ends_part)
+                ++count;
+            if (job_.cut.copies_panels) {
+                for (std::size_t p = 0; p < panels; ++p) {
+                    std::byte* memory = panel_memory_ + p * round_up(job_.choice.part_bytes, 64);
+                    expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p], segments,
+                                       count, memory);
+                    streams[p] = memory;
+                }
+            }
+            const part_place part{begin == 0, begin + count == job_.choice.segments};
+            run_tiles(streams, panels, first, segments, count, part, row, rows);
+            begin += count;
+        }
+    }
+
+    /// Which part of a dot product is computed.
+    struct part_place {
+        bool first;
+        bool last;
+    };
+
+    /// One part of all tiles of some rows and panels.
+    void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
+                   const row_segment* segments, std::size_t count, part_place part, std::size_t row,
                    std::size_t rows) noexcept {
-        alignas(64) std::int32_t tile[most_rows * most_panels * panel_columns];
+        alignas(64) std::int32_t one_tile[most_rows * most_panels * panel_columns];
         const std::byte* pointers[most_rows];
-        tile_work work{pointers, streams, job_.runs, job_.choice.run_count, head_.terms, tile};
+        tile_work work{pointers, streams, segments, count, !part.first, one_tile};
         const std::size_t tiles = ceil_div(rows, most_rows);
+        const std::size_t stride = panels * panel_columns;
         const std::size_t column = first_panel * panel_columns;
-        const std::size_t columns = std::min<std::size_t>(panels * panel_columns, head_.outputs - column);
+        const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
         for (std::size_t t = 0; t < tiles; ++t) {
             const std::size_t begin = part_begin(rows, tiles, t);
-            const std::size_t count = part_begin(rows, tiles, t + 1) - begin;
-            for (std::size_t r = 0; r < count; ++r)
+            const std::size_t tile_rows = part_begin(rows, tiles, t + 1) - begin;
+            for (std::size_t r = 0; r < tile_rows; ++r)
                 pointers[r] = row_base_ + static_cast<std::ptrdiff_t>(begin + r) * row_stride_;
-            find_kernel<Arch>(job_.choice, panels, count)(work);
-            store_(tile, {row + begin, count, column, columns, panels * panel_columns});
+            if (!part.first || !part.last)
+                work.tile = sum_memory_ + begin * stride;
+            find_kernel<Arch>(job_.choice, panels, tile_rows)(work);
+            if (part.last)
+                store_(work.tile, {row + begin, tile_rows, column, columns, stride});
         }
     }
 
@@ -178,6 +218,7 @@ private:
     const packed_header& head_;
     const Store& store_;
     std::byte* row_memory_;
+    std::int32_t* sum_memory_;
     std::byte* panel_memory_;
     const std::byte* row_base_ = nullptr;
     std::ptrdiff_t row_stride_ = 0;

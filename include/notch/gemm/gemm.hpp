@@ -56,10 +56,10 @@ inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
 /// Runs a planned product in a workspace: task(number, its workspace) for each of its tasks.
 template <class Task> void run_in(gemm_job& job, const Task& task, executor_ref run, std::byte* workspace) {
     std::byte* memory = align_64(workspace);
-    auto* runs = reinterpret_cast<std::uint32_t*>(memory);
-    fill_runs(job.weights.header(), job.choice, runs);
-    job.runs = runs;
-    memory += job.cut.run_bytes;
+    auto* segments = reinterpret_cast<row_segment*>(memory);
+    fill_segments(job.weights.header(), job.choice, segments);
+    job.segments = segments;
+    memory += job.cut.segment_bytes;
     run_tasks(run, job.cut.tasks(), [&](std::size_t number) { task(number, memory + number * job.cut.task_bytes); });
 }
 
@@ -112,6 +112,9 @@ inline void check_extents(const gemm_operand& a, const packed_weights& weights, 
     if (a.inputs != weights.inputs())
         raise<shape_error>("gemm: activations [", a.codes.rows, ", ", a.inputs, "] times ", quoted(weights.name()),
                            " [", weights.outputs(), ", ", weights.inputs(), "]: the inputs differ");
+    if (weights.header().taps != 1)
+        raise<shape_error>("gemm: ", quoted(weights.name()), " is packed for a convolution with ",
+                           weights.header().taps, " taps");
     if (dst[0] != a.codes.rows || dst[1] != weights.outputs())
         raise<shape_error>("gemm: ", quoted(weights.name()), ": a destination of extents ", dst,
                            " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");

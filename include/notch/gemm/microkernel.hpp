@@ -22,7 +22,8 @@
 /// headers (64 bytes of counts, scales or multipliers per panel), they stand in front of the run; `quad` with
 /// `real` has a second one, int32 that are added to the sums before they are converted.
 ///
-/// Rows are pointers, so that a convolution can point into its image, and rows beyond the last may alias it.
+/// Rows are pointers, and steps are found by offsets from them, so that a convolution can point into its image. Long
+/// dot products are computed part by part, so that what they read stays in the caches.
 /// The tile goes to memory (a few hundred bytes that stay in the first-level cache) and not from register
 /// to register into the epilogue: one microkernel then serves every epilogue, no compiler spills
 /// accumulators, and the stores and loads run on ports that the products leave idle.
@@ -63,14 +64,23 @@ enum class dot_finish { once, shift, real };
     return operand_step_bytes(family) / panel_columns;
 }
 
-/// The work of one tile.
+/// Steps that lie side by side in the rows; one or several are a run.
+struct row_segment {
+    std::ptrdiff_t offset = 0; ///< bytes from the pointer of a row to its first step
+    std::uint32_t steps = 0;
+    bool begins = true;    ///< a run
+    bool ends = true;      ///< a run
+    bool ends_part = true; ///< of the dot product
+};
+
+/// The work of one tile, or a part of it: some segments.
 struct tile_work {
-    const std::byte* const* rows = nullptr;   ///< first operand byte of each row
+    const std::byte* const* rows = nullptr;   ///< one pointer per row
     const std::byte* const* panels = nullptr; ///< operand stream of each panel
-    const std::uint32_t* runs = nullptr;      ///< steps of each run
-    std::size_t run_count = 0;                ///< runs of one term
-    std::size_t terms = 1;                    ///< how often the rows are walked
-    std::int32_t* tile = nullptr;             ///< [rows][16 panels], floats where the finish is `real`
+    const row_segment* segments = nullptr;    ///< whole runs, where something happens between runs
+    std::size_t segment_count = 0;
+    bool adds = false;            ///< to what the tile holds; else it begins with zeros
+    std::int32_t* tile = nullptr; ///< [rows][16 panels], floats where the finish is `real`
 };
 
 /// Computes one tile.
@@ -89,6 +99,13 @@ template <class Arch, std::size_t Rows, std::size_t Panels> struct tile_register
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < columns; ++j)
                 sums[i][j] = ops::zero();
+    }
+    NOTCH_INLINE void load(std::int32_t* tile) noexcept {
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < columns; ++j)
+                sums[i][j] = ops::load(bytes_of(tile, i, j));
     }
     NOTCH_INLINE void store(std::int32_t* tile) const noexcept {
 #pragma GCC unroll 16
@@ -115,35 +132,35 @@ NOTCH_INLINE typename Ops::reg add_products(typename Ops::reg sum, typename Ops:
         return Ops::add16(sum, Ops::pairs8(row, column));
 }
 
-/// Adds `steps` steps to the sums and moves the panels on; the rows are read from `offset`.
+/// Adds the steps of a segment to the sums and moves the panels on.
 template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
 NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std::byte* const (&rows)[Rows],
-                            const std::byte* (&panels)[Panels], std::size_t& offset, std::size_t steps) noexcept {
+                            const std::byte* (&panels)[Panels], const row_segment& segment) noexcept {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     constexpr std::size_t V = ops::count;
-    const std::size_t vectors = Family == dot_family::pair ? 2 * steps : steps;
-    for (std::size_t s = 0; s < vectors; ++s) {
+    constexpr std::ptrdiff_t vectors = Family == dot_family::pair ? 2 : 1;
+    const std::ptrdiff_t end = segment.offset + 4 * vectors * static_cast<std::ptrdiff_t>(segment.steps);
+    // One counter that is added to every row: sums of row and offset would not fit the registers.
+    for (std::ptrdiff_t at = segment.offset; at != end; at += 4) {
         reg column[Panels * V];
 #pragma GCC unroll 16
-        for (std::size_t p = 0; p < Panels; ++p)
+        for (std::size_t p = 0; p < Panels; ++p) {
 #pragma GCC unroll 16
             for (std::size_t v = 0; v < V; ++v)
-                column[p * V + v] = ops::load(panels[p] + s * step_bytes + v * ops::bytes);
+                column[p * V + v] = ops::load(panels[p] + v * ops::bytes);
+            panels[p] += step_bytes;
+        }
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
-            const reg row = ops::repeat4(rows[i] + offset);
+            const reg row = ops::repeat4(rows[i] + at);
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < Panels * V; ++j) {
                 // A point the optimizer cannot look through: gcc 12 would collect the products of a step before it adds them.
                 tile.sums[i][j] = ops::as_computed(add_products<ops, Family>(tile.sums[i][j], row, column[j]));
             }
         }
-        offset += 4;
     }
-#pragma GCC unroll 16
-    for (std::size_t p = 0; p < Panels; ++p)
-        panels[p] += vectors * step_bytes;
 }
 
 /// Adds the sums of a run to the tile in memory, with the headers that stood in front of it.
@@ -186,23 +203,27 @@ void tile_product(const tile_work& work) noexcept {
         panels[p] = work.panels[p];
     tile_type tile;
     tile.clear();
-    if constexpr (!in_registers)
+    if (in_registers && work.adds)
+        tile.load(work.tile);
+    if (!in_registers && !work.adds)
         tile.store(work.tile); // zeros, of either type
-    for (std::size_t term = 0; term < work.terms; ++term) {
-        std::size_t offset = 0;
-        for (std::size_t run = 0; run < work.run_count; ++run) {
-            if constexpr (in_registers) {
-                add_steps<Arch, Family>(tile, rows, panels, offset, work.runs[run]);
-            } else {
-                const std::byte* headers[Panels];
-                for (std::size_t p = 0; p < Panels; ++p) {
-                    headers[p] = panels[p];
-                    panels[p] += run_header_bytes(Family, Finish);
-                }
-                tile.clear();
-                add_steps<Arch, Family>(tile, rows, panels, offset, work.runs[run]);
-                finish_run<Arch, Family, Finish>(tile, headers, work.tile);
+    const std::byte* headers[Panels];
+    for (std::size_t p = 0; p < Panels; ++p)
+        headers[p] = panels[p];
+    const row_segment* const end = work.segments + work.segment_count;
+    for (const row_segment* segment = work.segments; segment != end; ++segment) {
+        // Only float sums are over several segments; others may as well be finished after each.
+        if (!in_registers && (Finish != dot_finish::real || segment->begins)) {
+            for (std::size_t p = 0; p < Panels; ++p) {
+                headers[p] = panels[p];
+                panels[p] += run_header_bytes(Family, Finish);
             }
+            tile.clear();
+        }
+        add_steps<Arch, Family>(tile, rows, panels, *segment);
+        if constexpr (!in_registers) {
+            if (Finish != dot_finish::real || segment->ends)
+                finish_run<Arch, Family, Finish>(tile, headers, work.tile);
         }
     }
     if constexpr (in_registers)

@@ -1,7 +1,7 @@
 /// @file
 /// Panel operands of the microkernels: sixteen outputs as a stream of steps, with the headers of runs in front of them.
 ///
-/// A panel is expanded once for all rows of a task: codes become int8 or int16, biases are subtracted, and exponents are
+/// A part of a panel is expanded once for a block of rows: codes become int8 or int16, biases are subtracted, and exponents are
 /// multiplied in where a family absorbs them. Panels that already have the form are used where they lie.
 #pragma once
 
@@ -9,17 +9,14 @@
 #include <notch/gemm/packed_pointer.hpp>
 #include <notch/gemm/plan.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace notch::detail {
-
-/// True where the packed bytes of a panel are its operand.
-[[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {
-    return head.bits == 8 && choice.family == dot_family::quad && choice.finish == dot_finish::once && !choice.absorbs;
-}
 
 /// What becomes of the values of a step.
 enum class operand_form { bytes, shifted_bytes, words, shifted_words };
@@ -31,37 +28,55 @@ enum class operand_form { bytes, shifted_bytes, words, shifted_words };
     return choice.family == dot_family::quad && choice.absorbs ? operand_form::shifted_bytes : operand_form::bytes;
 }
 
+/// How far a panel has been expanded.
+struct panel_position {
+    std::size_t block = 0;               ///< depth block of all terms
+    std::size_t step = 0;                ///< of the block
+    const std::uint8_t* codes = nullptr; ///< of the block
+};
+
 /// Expands steps of panels.
 template <class Arch, int Bits, operand_form Form> class step_expander {
     using expand = simd::expand_ops<Arch>;
     static constexpr std::size_t per_unit = 8 / Bits;
+
+public:
+    /// Bytes of an operand step.
     static constexpr std::size_t size =
         Form == operand_form::words || Form == operand_form::shifted_words ? 2 * step_bytes : step_bytes;
 
-public:
     NOTCH_INLINE step_expander(const std::uint8_t* biases, const std::int16_t* factors) noexcept
         : biases_(biases), factors_(factors) {}
 
-    /// Expands steps from the beginning of a unit on; moves `unit` behind the last unit that it touched.
-    NOTCH_INLINE void operator()(const std::uint8_t*& unit, std::size_t steps, std::byte*& to) const noexcept {
-        for (; steps >= per_unit; steps -= per_unit, unit += step_bytes)
-            parts(unit, per_unit, to, std::make_index_sequence<per_unit>());
-        if (steps != 0) {
-            parts(unit, steps, to, std::make_index_sequence<per_unit>());
-            unit += step_bytes;
+    /// Expands steps from step `at` of a panel of codes on.
+    NOTCH_INLINE void operator()(const std::uint8_t* panel, std::size_t at, std::size_t steps,
+                                 std::byte* to) const noexcept {
+        const std::uint8_t* unit = panel + at / per_unit * step_bytes;
+        std::size_t part = at % per_unit;
+        for (; steps != 0 && part != 0; --steps, to += size) {
+            some(unit, part, part + 1, to, std::make_index_sequence<per_unit>());
+            part = (part + 1) % per_unit;
+            unit += part == 0 ? step_bytes : 0;
         }
+        for (; steps >= per_unit; steps -= per_unit, unit += step_bytes, to += per_unit * size)
+            all(unit, to, std::make_index_sequence<per_unit>());
+        if (steps != 0)
+            some(unit, 0, steps, to, std::make_index_sequence<per_unit>());
     }
 
 private:
+    /// All steps of a unit.
     template <std::size_t... Parts>
-    NOTCH_INLINE void parts(const std::uint8_t* unit, std::size_t count, std::byte*& to,
-                            std::index_sequence<Parts...>) const noexcept {
-        (part<Parts>(unit, count, to), ...);
+    NOTCH_INLINE void all(const std::uint8_t* unit, std::byte* to, std::index_sequence<Parts...>) const noexcept {
+        (one<Parts>(unit, to + Parts * size), ...);
     }
-    template <std::size_t Part>
-    NOTCH_INLINE void part(const std::uint8_t* unit, std::size_t count, std::byte*& to) const noexcept {
-        if (Part >= count)
-            return;
+    /// Steps begin <= step < end of a unit.
+    template <std::size_t... Parts>
+    NOTCH_INLINE void some(const std::uint8_t* unit, std::size_t begin, std::size_t end, std::byte* to,
+                           std::index_sequence<Parts...>) const noexcept {
+        ((Parts >= begin && Parts < end ? one<Parts>(unit, to + (Parts - begin) * size) : void()), ...);
+    }
+    template <std::size_t Part> NOTCH_INLINE void one(const std::uint8_t* unit, std::byte* to) const noexcept {
         const auto step = expand::template codes<Bits, static_cast<int>(Part)>(unit, biases_);
         if constexpr (Form == operand_form::bytes)
             expand::store(reinterpret_cast<std::int8_t*>(to), step);
@@ -71,7 +86,6 @@ private:
             expand::widen(step, reinterpret_cast<std::int16_t*>(to));
         else
             expand::widen(step, factors_, reinterpret_cast<std::int16_t*>(to));
-        to += size;
     }
 
     typename expand::biases biases_;
@@ -84,29 +98,43 @@ public:
     panel_expander(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point) noexcept
         : weights_(weights), head_(weights.header()), choice_(choice), zero_point_(zero_point) {}
 
-    /// Writes the operand of one panel.
-    void operator()(std::size_t panel, std::byte* to) noexcept {
-        const auto* unit = weights_.section<std::uint8_t>(head_.codes) + panel * head_.panel_bytes();
+    /// Where a panel begins.
+    [[nodiscard]] panel_position begin(std::size_t panel) const noexcept {
+        return {0, 0, weights_.section<std::uint8_t>(head_.codes) + panel * head_.panel_bytes()};
+    }
+
+    /// Writes the operand of some segments of one panel and moves the position on.
+    void operator()(std::size_t panel, panel_position& position, const row_segment* segments, std::size_t count,
+                    std::byte* to) noexcept {
+        panel_position at = position; // in registers, whatever `to` may point to
         const std::size_t header = run_header_bytes(choice_.family, choice_.finish);
-        for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
-            const std::size_t steps = head_.steps(h % head_.blocks);
-            if (h == 0 || varies())
-                enter(panel, h);
+        const row_segment* const end = segments + count;
+        std::size_t left = segments->steps; // of the segment
+        while (segments != end) {
+            enter(panel, at.block);
             const step_expander<Arch, Bits, Form> expand_steps(bias_, factor_);
-            const std::size_t run = choice_.longest_run == 0 ? steps : choice_.longest_run;
-            for (std::size_t left = steps; left > 0;) {
-                const std::size_t count = std::min(left, run);
-                if (header != 0)
-                    write_header(panel, h, unit, count, to);
-                expand_steps(unit, count, to);
-                left -= count;
+            const std::size_t block_steps = head_.steps(at.block % head_.blocks);
+            while (segments != end && at.step < block_steps) {
+                if (header != 0 && segments->begins && left == segments->steps)
+                    write_header(panel, at, segments, to);
+                const std::size_t steps = std::min(left, block_steps - at.step);
+                expand_steps(at.codes, at.step, steps, to);
+                to += steps * step_expander<Arch, Bits, Form>::size;
+                at.step += steps;
+                left -= steps;
+                if (left == 0 && ++segments != end)
+                    left = segments->steps;
+            }
+            if (at.step == block_steps) {
+                at.codes += head_.code_bytes(at.block % head_.blocks);
+                at.step = 0;
+                ++at.block;
             }
         }
+        position = at;
     }
 
 private:
-    [[nodiscard]] bool varies() const noexcept { return head_.biases != 0 || head_.block_shifts != 0; }
-
     /// Reads the biases and shifts of a depth block.
     void enter(std::size_t panel, std::size_t h) noexcept {
         const std::size_t index = (panel * head_.depth_blocks() + h) * panel_columns;
@@ -122,39 +150,42 @@ private:
             factor_[c] = static_cast<std::int16_t>(choice_.absorbs ? 1 << shift_[c] : 1);
     }
 
-    NOTCH_INLINE void write_header(std::size_t panel, std::size_t h, const std::uint8_t* unit, std::size_t steps,
+    /// Writes the header of a run that begins at a position.
+    NOTCH_INLINE void write_header(std::size_t panel, const panel_position& at, const row_segment* run,
                                    std::byte*& to) noexcept {
         std::int32_t numbers[panel_columns];
         if (choice_.finish == dot_finish::real)
             std::memcpy(numbers,
                         weights_.section<float>(head_.block_scales) +
-                            (panel * head_.depth_blocks() + h) * panel_columns,
+                            (panel * head_.depth_blocks() + at.block) * panel_columns,
                         step_bytes);
         else
             for (std::size_t c = 0; c < panel_columns; ++c)
                 numbers[c] = choice_.family == dot_family::chain ? factor_[c] * 0x10001 : shift_[c];
         std::memcpy(to, numbers, step_bytes);
         to += step_bytes;
-        if (choice_.finish == dot_finish::real && choice_.family == dot_family::quad)
-            write_corrections(unit, steps, to);
+        if (choice_.finish == dot_finish::real && choice_.family == dot_family::quad) {
+            write_corrections(at, run, to);
+            to += step_bytes;
+        }
     }
 
-    /// Minus the zero point times the sums of a run.
-    void write_corrections(const std::uint8_t* unit, std::size_t steps, std::byte*& to) noexcept {
+    /// Minus the zero point times the sums of a run, which lies in one depth block.
+    void write_corrections(const panel_position& at, const row_segment* run, std::byte* to) noexcept {
+        std::size_t steps = run->steps;
+        while (!run->ends)
+            steps += (++run)->steps;
         std::int32_t sums[panel_columns] = {};
-        std::byte values[step_bytes * (8 / Bits)];
+        std::byte values[step_bytes];
         const step_expander<Arch, Bits, operand_form::bytes> expand_steps(bias_, factor_);
-        for (std::size_t s = 0; s < steps; s += 8 / Bits) {
-            const std::size_t count = std::min<std::size_t>(8 / Bits, steps - s);
-            std::byte* end = values;
-            expand_steps(unit, count, end);
-            for (std::size_t i = 0; i < count * step_bytes; ++i)
-                sums[i % step_bytes / step_inputs] += static_cast<std::int8_t>(values[i]);
+        for (std::size_t s = 0; s < steps; ++s) {
+            expand_steps(at.codes, at.step + s, 1, values);
+            for (std::size_t i = 0; i < step_bytes; ++i)
+                sums[i / step_inputs] += static_cast<std::int8_t>(values[i]);
         }
         for (std::int32_t& sum : sums)
             sum *= -zero_point_;
         std::memcpy(to, sums, step_bytes);
-        to += step_bytes;
     }
 
     packed_pointer weights_;
@@ -168,35 +199,37 @@ private:
 
 template <class Arch, int Bits>
 void expand_panel_of(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
-                     std::byte* to) noexcept {
+                     panel_position& position, const row_segment* segments, std::size_t count, std::byte* to) noexcept {
+    const auto expand = [&]<operand_form Form>(std::integral_constant<operand_form, Form>) {
+        panel_expander<Arch, Bits, Form> expander(weights, choice, zero_point);
+        if (position.codes == nullptr)
+            position = expander.begin(panel);
+        expander(panel, position, segments, count, to);
+    };
     switch (form_of(choice)) {
     case operand_form::bytes:
-        panel_expander<Arch, Bits, operand_form::bytes>(weights, choice, zero_point)(panel, to);
-        break;
+        return expand(std::integral_constant<operand_form, operand_form::bytes>());
     case operand_form::shifted_bytes:
-        panel_expander<Arch, Bits, operand_form::shifted_bytes>(weights, choice, zero_point)(panel, to);
-        break;
+        return expand(std::integral_constant<operand_form, operand_form::shifted_bytes>());
     case operand_form::words:
-        panel_expander<Arch, Bits, operand_form::words>(weights, choice, zero_point)(panel, to);
-        break;
+        return expand(std::integral_constant<operand_form, operand_form::words>());
     default:
-        panel_expander<Arch, Bits, operand_form::shifted_words>(weights, choice, zero_point)(panel, to);
+        return expand(std::integral_constant<operand_form, operand_form::shifted_words>());
     }
 }
 
-/// Writes the operand of one panel.
+/// Writes the operand of some segments of one panel. The position is where the last call left it; one without codes is
+/// the beginning.
 template <class Arch>
 void expand_panel(packed_pointer weights, const kernel_choice& choice, std::int32_t zero_point, std::size_t panel,
-                  std::byte* to) noexcept {
+                  panel_position& position, const row_segment* segments, std::size_t count, std::byte* to) noexcept {
     switch (weights.header().bits) {
     case 2:
-        expand_panel_of<Arch, 2>(weights, choice, zero_point, panel, to);
-        break;
+        return expand_panel_of<Arch, 2>(weights, choice, zero_point, panel, position, segments, count, to);
     case 4:
-        expand_panel_of<Arch, 4>(weights, choice, zero_point, panel, to);
-        break;
+        return expand_panel_of<Arch, 4>(weights, choice, zero_point, panel, position, segments, count, to);
     default:
-        expand_panel_of<Arch, 8>(weights, choice, zero_point, panel, to);
+        return expand_panel_of<Arch, 8>(weights, choice, zero_point, panel, position, segments, count, to);
     }
 }
 

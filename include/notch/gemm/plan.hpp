@@ -27,10 +27,12 @@ struct kernel_choice {
     dot_finish finish = dot_finish::once;
     bool absorbs = false;        ///< exponents are multiplied into the panel operand
     bool signed_rows = false;    ///< the row operand of a quad is int8
-    std::size_t longest_run = 0; ///< steps of a chain before it is widened; 0 for the others
+    std::size_t longest_run = 0; ///< steps, at most
+    std::size_t part_steps = 0;  ///< steps after which a part ends with the run
+    std::size_t parts = 0;       ///< of a dot product, computed one after the other
+    std::size_t segments = 0;    ///< of all parts
     std::size_t row_bytes = 0;   ///< of the operand of one row
-    std::size_t panel_bytes = 0; ///< of the operand of one panel
-    std::size_t run_count = 0;   ///< runs of one term
+    std::size_t part_bytes = 0;  ///< of the operand of one panel, for the largest part
 };
 
 /// Steps that fit the int16 sums of a chain.
@@ -42,6 +44,11 @@ struct kernel_choice {
 inline constexpr std::uint32_t chain_shift = 14;
 /// A chain shorter than this is slower than a pair.
 inline constexpr std::size_t shortest_chain = 3;
+
+/// More steps than there are.
+inline constexpr std::size_t unlimited_steps = std::size_t{1} << 31;
+/// Bytes of panel operands that a part expands: with the rows of a block they stay in the second-level cache.
+inline constexpr std::size_t part_panel_bytes = std::size_t{128} << 10;
 
 /// What planning knows of an instruction set.
 struct kernel_traits {
@@ -55,6 +62,73 @@ struct kernel_traits {
 template <class Arch>
 inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, simd::int_ops<Arch>::signed_rows,
                                                 simd::int_ops<Arch>::tile_rows, simd::int_ops<Arch>::tile_panels};
+
+/// True where the packed bytes of a panel are its operand.
+[[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {
+    return head.bits == 8 && choice.family == dot_family::quad && choice.finish == dot_finish::once && !choice.absorbs;
+}
+
+/// Where a segment lies in a dot product.
+struct segment_place {
+    std::size_t block = 0; ///< depth block of its term
+    std::size_t tap = 0;
+    std::size_t first = 0; ///< its first step among those of the block and tap
+    std::size_t step = 0;  ///< its first step among those of the term
+    std::size_t steps = 0;
+    bool begins = true;    ///< a run
+    bool ends = true;      ///< a run
+    bool ends_part = true; ///< what has been summed so far goes to memory
+};
+
+/// Cuts a dot product into segments: visit(segment_place) for each, in order.
+template <class Visit>
+NOTCH_INLINE void walk_segments(const packed_header& head, const kernel_choice& choice, const Visit& visit) {
+    // Where nothing happens between depth blocks and rows are read in one go, the blocks are one.
+    const bool joined = choice.family != dot_family::chain && choice.finish == dot_finish::once && head.taps == 1;
+    const std::size_t blocks = joined ? 1 : head.blocks;
+    std::size_t part = 0;
+    for (std::size_t term = 0; term < head.terms; ++term) {
+        segment_place place;
+        for (place.block = 0; place.block < blocks; ++place.block) {
+            const std::size_t piece = joined ? head.term_steps() : ceil_div(head.length(place.block), step_inputs);
+            std::size_t left = piece * head.taps;
+            std::size_t run = 0;
+            for (place.tap = 0; place.tap < head.taps; ++place.tap) {
+                for (place.first = 0; place.first < piece; place.first += place.steps) {
+                    place.begins = run == 0;
+                    if (place.begins)
+                        run = std::min(choice.finish == dot_finish::real ? left : piece - place.first,
+                                       choice.longest_run);
+                    place.steps = std::min(piece - place.first, run);
+                    run -= place.steps;
+                    left -= place.steps;
+                    part += place.steps;
+                    place.ends = run == 0;
+                    const bool last = term + 1 == head.terms && place.block + 1 == blocks && left == 0;
+                    place.ends_part = last || (place.ends && part >= choice.part_steps);
+                    if (place.ends_part)
+                        part = 0;
+                    visit(static_cast<const segment_place&>(place));
+                    place.step += place.steps;
+                }
+            }
+        }
+    }
+}
+
+/// Counts segments and parts, and the bytes of the largest part.
+NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choice) noexcept {
+    std::size_t bytes = 0;
+    walk_segments(head, choice, [&](const segment_place& place) NOTCH_LAMBDA_INLINE {
+        bytes += place.steps * operand_step_bytes(choice.family) +
+                 (place.begins ? run_header_bytes(choice.family, choice.finish) : 0);
+        choice.segments += 1;
+        choice.parts += place.ends_part ? 1 : 0;
+        choice.part_bytes = std::max(choice.part_bytes, bytes);
+        if (place.ends_part)
+            bytes = 0;
+    });
+}
 
 /// Chooses family and finish.
 [[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits,
@@ -71,25 +145,23 @@ inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, 
     } else if (chain_steps(head.largest_value) >= shortest_chain && head.largest_shift <= chain_shift) {
         choice.family = dot_family::chain;
         choice.absorbs = shifts;
-        choice.longest_run = chain_steps(head.largest_value);
-        if (choice.longest_run > head.unit_steps()) // runs begin with a unit of codes
-            choice.longest_run -= choice.longest_run % head.unit_steps();
     } else {
         choice.family = dot_family::pair;
         choice.absorbs = shifts && head.largest_shifted <= 32767;
         choice.finish = shifts && !choice.absorbs ? dot_finish::shift : dot_finish::once;
     }
-    const auto runs_of = [&](std::size_t steps) {
-        return choice.longest_run == 0 ? std::size_t{1} : ceil_div(steps, choice.longest_run);
-    };
-    if (choice.finish == dot_finish::once && choice.family != dot_family::chain)
-        choice.run_count = 1;
-    else
-        choice.run_count =
-            (head.blocks - 1) * runs_of(ceil_div(head.block, step_inputs)) + runs_of(head.steps(head.blocks - 1));
     choice.row_bytes = head.term_steps() * row_step_bytes(choice.family);
-    choice.panel_bytes = head.terms * (head.term_steps() * operand_step_bytes(choice.family) +
-                                       choice.run_count * run_header_bytes(choice.family, choice.finish));
+    choice.part_steps = panels_in_place(head, choice)
+                            ? unlimited_steps
+                            : part_panel_bytes / operand_step_bytes(choice.family) / traits.tile_panels;
+    // A sum that is shifted is that of its pieces, shifted; a float sum is not.
+    choice.longest_run = choice.finish == dot_finish::real ? unlimited_steps : choice.part_steps;
+    if (choice.family == dot_family::chain) {
+        choice.longest_run = chain_steps(head.largest_value);
+        if (choice.longest_run > head.unit_steps()) // whole units are expanded faster
+            choice.longest_run -= choice.longest_run % head.unit_steps();
+    }
+    count_segments(head, choice);
     return choice;
 }
 
@@ -98,19 +170,13 @@ template <class Arch> [[nodiscard]] kernel_choice choose_kernel(const packed_hea
     return choose_kernel(kernel_traits_of<Arch>, head);
 }
 
-/// Steps of each run of one term, in order. `runs` has choice.run_count elements.
-inline void fill_runs(const packed_header& head, const kernel_choice& choice, std::uint32_t* runs) noexcept {
-    const auto cut = [&](std::size_t steps) {
-        const std::size_t most = choice.longest_run == 0 ? steps : choice.longest_run;
-        for (; steps > 0; steps -= std::min(steps, most))
-            *runs++ = static_cast<std::uint32_t>(std::min(steps, most));
-    };
-    const bool whole = choice.family != dot_family::chain && choice.finish == dot_finish::once;
-    if (whole)
-        cut(head.term_steps());
-    else
-        for (std::size_t h = 0; h < head.blocks; ++h)
-            cut(head.steps(h));
+/// The segments of rows whose depth blocks stand side by side, in order. `to` has choice.segments elements.
+inline void fill_segments(const packed_header& head, const kernel_choice& choice, row_segment* to) noexcept {
+    const std::size_t size = row_step_bytes(choice.family);
+    walk_segments(head, choice, [&](const segment_place& place) {
+        *to++ = {static_cast<std::ptrdiff_t>(place.step * size), static_cast<std::uint32_t>(place.steps), place.begins,
+                 place.ends, place.ends_part};
+    });
 }
 
 } // namespace notch::detail
