@@ -100,7 +100,16 @@ template <class T> struct any_images {
     }
 };
 
-/// Calls body with a message of the error that a call raises, of one type; fails where there is none.
+/// Calls body(n, h, w, c) for every place of a tensor.
+template <class Body> void for_each_place(const extents<4>& shape, const Body& body) {
+    for (std::size_t n = 0; n < shape[0]; ++n)
+        for (std::size_t h = 0; h < shape[1]; ++h)
+            for (std::size_t w = 0; w < shape[2]; ++w)
+                for (std::size_t c = 0; c < shape[3]; ++c)
+                    body(n, h, w, c);
+}
+
+/// The message of the error of some type that a call raises; fails where there is none.
 template <class Error, class Call> std::string message_of(const Call& call) {
     try {
         call();

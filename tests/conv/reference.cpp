@@ -119,7 +119,7 @@ struct problem {
     }
 };
 
-template <class Body> void for_each_place(const extents<4>& shape, const Body& body) {
+template <class Body> void for_each_result(const extents<4>& shape, const Body& body) {
     for (std::size_t n = 0; n < shape[0]; ++n)
         for (std::size_t h = 0; h < shape[1]; ++h)
             for (std::size_t w = 0; w < shape[2]; ++w)
@@ -156,7 +156,7 @@ template <class Q, class T> void check_sums(std::uint64_t seed, int spread, fill
         reference_conv2d(a.plain(), w, p.geometry, identity{}, sums.view());
         reference_conv2d(a.plain(), w, p.geometry,
                          add_bias{bias} | shift_requantize<>{e_out} | relu{} | add_zero_point{3}, codes.view());
-        for_each_place(p.result, [&](const extents<4>& at) {
+        for_each_result(p.result, [&](const extents<4>& at) {
             int least = 1000;
             for (std::size_t i = 0; i < p.filters[1]; ++i)
                 for (std::size_t t = 0; t < p.filters[2] * p.filters[3]; ++t)
@@ -203,7 +203,7 @@ template <class Q, class T> void check_reals(std::uint64_t seed) {
         const float scale = 0.02F;
         reference_conv2d(a.plain(), w, p.geometry, to_real{}, reals.view());
         reference_conv2d(a.plain(), w, p.geometry, real_requantize<>{scale} | add_zero_point{-5}, codes.view());
-        for_each_place(p.result, [&](const extents<4>& at) {
+        for_each_result(p.result, [&](const extents<4>& at) {
             double sum = 0;
             double size = 0;
             for_each_tap(a, p.filters, p.geometry, at, [&](auto i, auto h, auto x, std::int64_t pixel) {
@@ -259,7 +259,7 @@ namespace {
 /// Unfolds images into rows [pixels of the result][channels of a group, all taps of each] of zero points and codes.
 template <class T> std::vector<T> unfolded(const any_images<T>& a, const problem& p, std::size_t group) {
     std::vector<T> rows;
-    for_each_place({p.result[0], p.result[1], p.result[2], 1}, [&](extents<4> at) {
+    for_each_result({p.result[0], p.result[1], p.result[2], 1}, [&](extents<4> at) {
         at[3] = group * (p.filters[0] / p.geometry.groups);
         std::vector<T> row(p.filters[1] * p.filters[2] * p.filters[3]);
         for_each_tap(a, p.filters, p.geometry, at, [&](auto i, auto h, auto x, std::int64_t pixel) {
@@ -350,7 +350,7 @@ TEST_CASE("channel orders of filters are undone", "[conv][reference]") {
         const plain_filters<pot_blocks> plain{w, b};
         dense_tensor<float, 4> reals(p.result);
         reference_conv2d(a.plain(), w, p.geometry, to_real{}, reals);
-        for_each_place(p.result, [&](const extents<4>& at) {
+        for_each_result(p.result, [&](const extents<4>& at) {
             const auto row = static_cast<std::size_t>(std::find(out.begin(), out.end(), at[3]) - out.begin());
             double sum = 0;
             for_each_tap(a, p.filters, p.geometry, at, [&](std::size_t i, auto h, auto x, std::int64_t pixel) {
@@ -386,7 +386,7 @@ TEST_CASE("two terms share an accumulator, the coarse taps in the middle", "[con
         reference_conv2d(a.plain(), filter_terms{coarse, fine}, p.geometry, to_real{}, reals);
         const std::size_t top = (p.filters[2] - small[2]) / 2;
         const std::size_t left = (p.filters[3] - small[3]) / 2;
-        for_each_place(p.result, [&](const extents<4>& at) {
+        for_each_result(p.result, [&](const extents<4>& at) {
             double sum = 0;
             for_each_tap(a, p.filters, p.geometry, at, [&](std::size_t i, auto h, auto x, std::int64_t pixel) {
                 double value = std::ldexp(static_cast<double>(f.value(at[3], i, h, x)), f.scale(at[3], i));
@@ -434,7 +434,7 @@ TEST_CASE("filters of one dimension, images as quantized tensors and bare views,
 
     std::vector<std::uint8_t> planes(2 * 9 * 3);
     const strided_view<std::uint8_t, 4> nchw(planes.data(), {2, 3, 1, 9});
-    for_each_place(a.shape(), [&](const extents<4>& at) { nchw(at[0], at[3], at[1], at[2]) = element(a.codes, at); });
+    for_each_result(a.shape(), [&](const extents<4>& at) { nchw(at[0], at[3], at[1], at[2]) = element(a.codes, at); });
     reference_conv2d(channels_last(nchw), w, g, identity{}, plain);
     CHECK(std::equal(sums.elements().begin(), sums.elements().end(), plain.elements().begin()));
 }

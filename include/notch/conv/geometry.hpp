@@ -14,9 +14,9 @@
 #include <notch/core/int_math.hpp>
 #include <notch/core/tensor_view.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -147,9 +147,9 @@ struct window_axis {
     return {images[2], kernel.w, stride.w, dilation.w, padding.left, padding.right};
 }
 
-/// Raises shape_error where a kernel does not fit into the padded image.
-inline void check_fit(const window_text& text, const window_axis& axis, const char* what) {
-    if (axis.reach() > axis.padded())
+/// Raises shape_error where a kernel does not fit into the padded image and what it may reach beyond.
+inline void check_fit(const window_text& text, const window_axis& axis, const char* what, std::uint64_t beyond = 0) {
+    if (axis.reach() > axis.padded() + beyond)
         text.fail<shape_error>("the kernel reaches over ", axis.reach(), " pixels of ", what,
                                " (dilation included), the padded image has ", axis.padded());
 }
