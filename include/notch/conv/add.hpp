@@ -30,6 +30,18 @@ struct addend {
     }
 };
 
+/// Sums of one pixel. All arguments are copies, which no store of a byte can change.
+template <class A, class B, class T, class Sum>
+NOTCH_INLINE void add_pixel(const A* x, std::ptrdiff_t step_x, const B* y, std::ptrdiff_t step_y, T* to,
+                            std::ptrdiff_t step_to, std::size_t channels, Sum sum) noexcept {
+    if (step_x == 1 && step_y == 1 && step_to == 1)
+        for (std::size_t c = 0; c < channels; ++c)
+            to[c] = sum(x[c], y[c]);
+    else
+        for (std::size_t c = 0; c < channels; ++c, x += step_x, y += step_y, to += step_to)
+            *to = sum(*x, *y);
+}
+
 /// add once the arguments have been checked.
 template <class Rounding, class A, class B, class T>
 void add_rows(const strided_view<const A, 4>& a, addend from_a, const strided_view<const B, 4>& b, addend from_b,
@@ -37,25 +49,14 @@ void add_rows(const strided_view<const A, 4>& a, addend from_a, const strided_vi
               std::size_t tasks, executor_ref run) {
     if (dst.size() == 0)
         return;
-    const bool dense = channel_stride(a) == 1 && channel_stride(b) == 1 && channel_stride(dst) == 1;
-    const std::size_t count = dst.extent(3);
+    const auto sum = [=](A x, B y)
+                         NOTCH_LAMBDA_INLINE { return limits.template code<T>(shift(from_a(x) + from_b(y))); };
     for_each_row(dst.extent(0) * dst.extent(1), tasks, run, [&](std::size_t row) {
         const std::size_t n = row / dst.extent(1);
         const std::size_t h = row % dst.extent(1);
-        // Copies, which no store of a byte can change.
-        const auto sum = [=](A x, B y)
-                             NOTCH_LAMBDA_INLINE { return limits.template code<T>(shift(from_a(x) + from_b(y))); };
-        for (std::size_t w = 0; w < dst.extent(2); ++w) {
-            const A* x = pixel_of(a, n, h, w);
-            const B* y = pixel_of(b, n, h, w);
-            T* to = pixel_of(dst, n, h, w);
-            if (dense)
-                for (std::size_t c = 0; c < count; ++c)
-                    to[c] = sum(x[c], y[c]);
-            else
-                for (std::size_t c = 0; c < count; ++c, x += a.stride(3), y += b.stride(3), to += dst.stride(3))
-                    *to = sum(*x, *y);
-        }
+        for (std::size_t w = 0; w < dst.extent(2); ++w)
+            add_pixel(pixel_of(a, n, h, w), channel_stride(a), pixel_of(b, n, h, w), channel_stride(b),
+                      pixel_of(dst, n, h, w), channel_stride(dst), dst.extent(3), sum);
     });
 }
 
