@@ -280,8 +280,12 @@ TEST_CASE("every sum of a mean is divided exactly", "[conv][pooling]") {
             const auto most = static_cast<std::int32_t>(255 * count);
             const std::int32_t step = std::max(most / 20000, 1);
             for (std::int32_t sum = -most; sum <= most - step; sum += step) {
-                const double exact = static_cast<double>(sum) / std::ldexp(static_cast<double>(count), shift);
-                wrong += mean.wide(sum) != std::nearbyint(exact);
+                // The integer within half a divisor, the even one of two.
+                const std::int64_t dividend = std::int64_t{sum} * (1 << std::max(-shift, 0));
+                const std::int64_t divisor = number(count) * (1 << std::max(shift, 0));
+                const std::int64_t found = mean.wide(sum);
+                const std::int64_t apart = std::abs(2 * (dividend - found * divisor));
+                wrong += apart > divisor || (apart == divisor && found % 2 != 0);
                 wrong += mean.is_narrow() && mean.narrow(sum) != mean.wide(sum);
             }
             INFO(count << " codes, shift " << shift);
