@@ -52,9 +52,16 @@ template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_te
     if constexpr (std::same_as<typename scales::value_type, std::int32_t>) {
         term.kind = scale_kind::power_of_two;
         term.exponents = weights.params.scales;
-        for (std::size_t b = 0; b < weights.params.count(); ++b) {
+        const auto agrees = [&](std::size_t b) {
             const double scale = weights.params.scale(b);
-            if (!is_power_of_two(scale) || floor_log2(scale) != term.exponents[b])
+            return is_power_of_two(scale) && floor_log2(scale) == term.exponents[b];
+        };
+        bool all_agree = true; // without a way out of the loop, it takes several blocks at a time
+        for (std::size_t b = 0; b < weights.params.count(); ++b)
+            all_agree &= agrees(b);
+        for (std::size_t b = 0; !all_agree && b < weights.params.count(); ++b) {
+            const double scale = weights.params.scale(b);
+            if (!agrees(b))
                 raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
                                          term.exponents[b], ", which is not its exponent of two");
         }
@@ -68,9 +75,9 @@ template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_te
                           "value types");
             term.kind = scale_kind::real;
         }
-        term.reals.reserve(weights.params.count());
-        for (std::size_t b = 0; b < weights.params.count(); ++b)
-            term.reals.push_back(static_cast<float>(weights.params.scale(b)));
+        term.reals.resize(weights.params.count());
+        for (std::size_t b = 0; b < term.reals.size(); ++b)
+            term.reals[b] = static_cast<float>(weights.params.scale(b));
     }
     return term;
 }

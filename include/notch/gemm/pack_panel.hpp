@@ -96,10 +96,10 @@ struct weight_term {
 /// first-level cache.
 inline constexpr std::size_t pack_piece = 512;
 
-/// What is known of a depth block of a panel, per output.
+/// What is known of a depth block of a panel, per output. Sums that no packed weights can have stop growing at 2^30.
 struct block_facts {
-    std::int64_t sum[panel_columns];       ///< of values
-    std::int64_t magnitude[panel_columns]; ///< of |values|
+    std::int32_t sum[panel_columns];       ///< of values
+    std::int32_t magnitude[panel_columns]; ///< of |values|
     std::int32_t largest[panel_columns];   ///< |value|
     std::int32_t exponent[panel_columns];  ///< of its scale, power of two only
 };
@@ -141,88 +141,114 @@ private:
         return (panel * head_.depth_blocks() + h) * panel_columns;
     }
 
-    /// Where the outputs of a panel are found in a term.
-    struct panel_source {
-        const std::uint8_t* codes[panel_columns] = {};
-        std::size_t block[panel_columns] = {}; ///< the quantizer's first block of the output
+    /// The outputs of a panel in one term. What does not exist is a row of zeros, with the scale of another output.
+    struct panel_rows {
+        const std::uint8_t* codes[panel_columns];
+        std::size_t block[panel_columns]; ///< the quantizer's first block of the output
+        std::int32_t zero[panel_columns]; ///< level of the value 0 in the present depth block
+        simd::code_rows rows;             ///< the present piece
     };
-    [[nodiscard]] panel_source source_of(const weight_term& term, std::size_t panel) const noexcept {
-        panel_source source;
-        for (std::size_t c = 0; c < columns_of(panel); ++c) {
-            const std::size_t row = sources_[panel * panel_columns + c];
-            source.codes[c] = term.codes + row * term.inputs;
-            source.block[c] = term.block_of(row, 0);
+    [[nodiscard]] panel_rows rows_of(const weight_term& term, std::size_t panel) const noexcept {
+        static constexpr std::uint8_t nothing[pack_piece] = {};
+        const std::size_t columns = columns_of(panel);
+        const std::int32_t base = term.base(head_.bits);
+        panel_rows result;
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::size_t row = sources_[panel * panel_columns + std::min(c, columns - 1)];
+            result.codes[c] = term.codes + row * term.inputs;
+            result.block[c] = term.block_of(row, 0);
+            result.zero[c] = -base;
+            result.rows.rows[c] = nothing;
+            result.rows.zero[c] = static_cast<std::uint8_t>(-base);
         }
-        return source;
+        result.rows.offset = static_cast<std::uint8_t>(-base);
+        return result;
     }
 
     /// The codes of one panel, its biases and scales, and what is known of them. False where a code is refused.
     template <int Bits> [[nodiscard]] bool write_codes(std::size_t panel) noexcept {
         auto* to = at<std::uint8_t>(head_.codes) + panel * head_.panel_bytes();
         bool passes = true;
-        panel_source source;
-        for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
-            if (h % head_.blocks == 0)
-                source = source_of(terms_[h / head_.blocks], panel);
-            passes = write_block<Bits>(panel, h, source, to) && passes;
-            to += head_.code_bytes(h % head_.blocks);
+        for (std::size_t t = 0; t < terms_.size(); ++t) {
+            panel_rows rows = rows_of(terms_[t], panel);
+            for (std::size_t block = 0; block < head_.blocks; ++block) {
+                passes = write_block<Bits>(panel, t, block, rows, to) && passes;
+                to += head_.code_bytes(block);
+            }
         }
         return passes;
     }
 
     /// The same for one depth block.
     template <int Bits>
-    [[nodiscard]] bool write_block(std::size_t panel, std::size_t h, const panel_source& source,
+    [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
                                    std::uint8_t* to) noexcept {
-        static constexpr std::uint8_t nothing[pack_piece] = {};
+        const weight_term& term = terms_[t];
+        const std::size_t h = t * head_.blocks + block;
+        const std::size_t first = block * head_.block;
+        const std::size_t length = head_.length(block);
+        const std::size_t source = term.blocks == 1 ? 0 : first / term.block_inputs;
+        const std::size_t columns = columns_of(panel);
+        if (!term.zero_points.empty())
+            for (std::size_t c = 0; c < columns; ++c) {
+                from.zero[c] = term.zero_points[from.block[c] + source] - term.base(Bits);
+                from.rows.zero[c] = static_cast<std::uint8_t>(from.zero[c]);
+            }
+        if (head_.biases != 0)
+            std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, h), from.rows.zero, panel_columns);
+        if (head_.block_scales != 0)
+            for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
+                at<float>(head_.block_scales)[table_index(panel, h) + c] = term.reals[from.block[c] + source];
+
+        block_facts& facts = facts_[h];
+        facts = {};
+        if (!term.exponents.empty())
+            for (std::size_t c = 0; c < panel_columns; ++c)
+                facts.exponent[c] = term.exponents[from.block[c] + source];
+        // What is refused: levels that the width does not have, and values that the kernels do not take.
+        const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width)) - term.base(Bits);
+        const std::int32_t highest = lowest + (1 << term.width) - 1;
+        std::int32_t refused = 0;
+        for (std::size_t at = 0; at < length; at += pack_piece) {
+            const std::size_t count = std::min(pack_piece, length - at);
+            for (std::size_t c = 0; c < columns; ++c)
+                from.rows.rows[c] = from.codes[c] + (first + at);
+            const simd::level_facts seen =
+                simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * at);
+            const auto counted = static_cast<std::int32_t>(round_up(count, simd::detail::code_granule));
+            refused |= add_piece(from.zero, counted, seen, lowest, highest, facts);
+        }
+        return refused == 0;
+    }
+
+    /// Adds what has been seen of a piece. Not 0 where a level or a value is refused.
+    static NOTCH_INLINE std::int32_t add_piece(const std::int32_t* zero, std::int32_t count,
+                                               const simd::level_facts& seen, std::int32_t lowest, std::int32_t highest,
+                                               block_facts& facts) noexcept {
+        constexpr std::int32_t most = 1 << 30;
+        std::int32_t excess = 0; // negative where something is
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::int32_t sum = seen.sum[c] - count * zero[c];
+            const std::int32_t above = seen.highest[c] - zero[c];
+            const std::int32_t below = zero[c] - seen.lowest[c];
+            facts.sum[c] = std::min(std::max(facts.sum[c], -most), most) + sum;
+            facts.magnitude[c] = std::min(facts.magnitude[c], most) + sum + 2 * seen.below[c];
+            facts.largest[c] = std::max(facts.largest[c], std::max(above, below));
+            excess |= (127 - above) | (128 - below) | (highest - seen.highest[c]) | (seen.lowest[c] - lowest) |
+                      (highest - zero[c]) | (zero[c] - lowest);
+        }
+        return excess < 0 ? 1 : 0;
+    }
+
+    [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {
+        return term.zero_points.empty() ? 0 : term.zero_points[term.block_of(sources_[output], input)];
+    }
+    /// The codes of a depth block of one output once more, for an error.
+    [[nodiscard]] simd::code_sums sums_of(std::size_t output, std::size_t h) const {
         const weight_term& term = terms_[h / head_.blocks];
         const std::size_t first = h % head_.blocks * head_.block;
-        const std::size_t length = head_.length(h % head_.blocks);
-        const std::size_t block = first / term.block_inputs;
-        const std::size_t columns = columns_of(panel);
-        const std::int32_t base = term.base(Bits);
-        block_facts& facts = facts_[h];
-        simd::code_rows rows;
-        rows.offset = static_cast<std::uint8_t>(-base);
-        std::int32_t zero[panel_columns] = {};
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            const bool exists = c < columns;
-            zero[c] = (exists && !term.zero_points.empty() ? term.zero_points[source.block[c] + block] : 0) - base;
-            rows.zero[c] = static_cast<std::uint8_t>(zero[c]);
-            facts.exponent[c] = exists && !term.exponents.empty() ? term.exponents[source.block[c] + block] : 0;
-            facts.sum[c] = 0;
-            facts.magnitude[c] = 0;
-            facts.largest[c] = 0;
-        }
-        if (head_.biases != 0)
-            std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, h), rows.zero, panel_columns);
-        if (head_.block_scales != 0)
-            for (std::size_t c = 0; c < panel_columns; ++c)
-                at<float>(head_.block_scales)[table_index(panel, h) + c] =
-                    c < columns ? term.reals[source.block[c] + block] : 0.0F;
-
-        // Levels that the width does not have, and values that the kernels do not take.
-        const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width)) - base;
-        const std::int32_t highest = lowest + (1 << term.width) - 1;
-        bool refused = false;
-        for (std::size_t from = 0; from < length; from += pack_piece) {
-            const std::size_t count = std::min(pack_piece, length - from);
-            for (std::size_t c = 0; c < panel_columns; ++c)
-                rows.rows[c] = c < columns ? source.codes[c] + first + from : nothing;
-            const simd::level_facts seen = simd::interleave_codes<Arch, Bits>(rows, count, to + std::size_t{2} * Bits * from);
-            const auto counted = static_cast<std::int32_t>(round_up(count, simd::detail::code_granule));
-            for (std::size_t c = 0; c < panel_columns; ++c) {
-                const std::int32_t sum = seen.sum[c] - counted * zero[c];
-                const std::int32_t above = seen.highest[c] - zero[c];
-                const std::int32_t below = zero[c] - seen.lowest[c];
-                facts.sum[c] += sum;
-                facts.magnitude[c] += sum + 2 * seen.below[c];
-                facts.largest[c] = std::max(facts.largest[c], std::max(above, below));
-                refused |= (above > 127) | (below > 128) | (seen.highest[c] > highest) | (seen.lowest[c] < lowest) |
-                           (zero[c] > highest) | (zero[c] < lowest);
-            }
-        }
-        return !refused;
+        return simd::sum_codes(term.codes + sources_[output] * term.inputs + first, head_.length(h % head_.blocks),
+                               term.is_signed, zero_of(term, output, first));
     }
 
     /// Raises the error of the first depth block of an output whose codes are refused.
@@ -230,10 +256,8 @@ private:
         for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
             const weight_term& term = terms_[h / head_.blocks];
             const std::size_t first = h % head_.blocks * head_.block;
-            const std::size_t row = sources_[output];
-            const std::int32_t zero = term.zero_points.empty() ? 0 : term.zero_points[term.block_of(row, first)];
-            const simd::code_sums sums = simd::sum_codes(term.codes + row * term.inputs + first,
-                                                         head_.length(h % head_.blocks), term.is_signed, zero);
+            const std::int32_t zero = zero_of(term, output, first);
+            const simd::code_sums sums = sums_of(output, h);
             const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width));
             const std::int32_t highest = lowest + (1 << term.width) - 1;
             if (sums.lowest + zero < lowest || sums.highest + zero > highest)
@@ -305,8 +329,8 @@ private:
         std::uint8_t shifts[panel_columns];
         for (std::size_t c = 0; c < panel_columns; ++c) {
             const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-            sum[c] += facts.sum[c] << shift;
-            magnitude[c] += facts.magnitude[c] << shift;
+            sum[c] += std::int64_t{facts.sum[c]} << shift;
+            magnitude[c] += std::int64_t{facts.magnitude[c]} << shift;
             largest_value = std::max(largest_value, facts.largest[c]);
             largest_shift = std::max(largest_shift, shift);
             largest_shifted = std::max(largest_shifted, std::int64_t{facts.largest[c]} << shift);
@@ -331,10 +355,11 @@ private:
                                    "; sums of int32 hold at most 31");
             std::int64_t sum = 0;
             std::int64_t magnitude = 0;
-            for (const block_facts& facts : facts_) {
-                const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-                sum += facts.sum[c] << shift;
-                magnitude += facts.magnitude[c] << shift;
+            for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
+                const simd::code_sums sums = sums_of(output, h);
+                const std::int32_t shift = sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0;
+                sum += sums.sum << shift;
+                magnitude += sums.magnitude << shift;
             }
             constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
             if (const std::int64_t bound = bound_of(sum, magnitude); bound > limit)
@@ -348,6 +373,8 @@ private:
     void write_output(std::size_t output, bool exists, std::int32_t exponent, std::int64_t sum) const noexcept {
         const weight_term& term = terms_[0];
         const std::size_t source = exists ? term.block_of(sources_[output], 0) : 0;
+        if (!exists)
+            exponent = 0;
         at<std::int32_t>(head_.sums)[output] = static_cast<std::int32_t>(sum);
         at<std::int32_t>(head_.exponents)[output] =
             term.kind == scale_kind::fixed_point ? term.factors[source].exponent : exponent;

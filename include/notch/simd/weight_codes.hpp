@@ -78,7 +78,9 @@ NOTCH_INLINE void interleave_granules(const code_rows& from, std::size_t at, std
     constexpr std::size_t outputs = 16 / ops::count;
     constexpr std::size_t first = Register * outputs;
     constexpr std::size_t most = 16; // granules that are summed in words: 16 * 4 * 510 < 2^15
-    const std::uint8_t* const* const rows = from.rows + first;
+    const std::uint8_t* rows[outputs]; // of our own: what is stored may be anything else, as far as a compiler knows
+    for (std::size_t c = 0; c < outputs; ++c)
+        rows[c] = from.rows[first + c];
     const auto offset = ops::everywhere(from.offset);
     const auto zero = ops::spread(from.zero + first);
     auto highest = ops::everywhere(0);
