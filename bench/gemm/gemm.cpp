@@ -4,11 +4,13 @@
 ///     peak     the arithmetic loops that percent_of_peak refers to
 ///     read     reading memory of 4, 8, 16 and 64 MB on one thread
 ///     notch    our own, beside the peer
+///     pack     packing a weight matrix, beside a copy of its codes
 ///     onednn   the peer alone, on 8-bit codes and on floats, one and two threads
 ///
 /// A row onednn on codes also reports on stderr how many of its codes are wrong.
 #include "gemm_rows.hpp"
 #include "notch_rows.hpp"
+#include "pack_rows.hpp"
 
 #include <cstdint>
 #include <cstdio>
@@ -94,6 +96,7 @@ int main(int argc, char** argv) {
         path = NOTCH_BENCH_SHAPES;
     const std::vector<bench::shape> shapes = bench::read_shapes(path);
     add_peaks();
+    bench::add_pack();
     for (const bench::shape& s : shapes)
         for (const int threads : {1, 2})
             bench::add_notch(s, threads);

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,9 +37,10 @@ namespace detail {
 
 /// Filters, their policies turned into numbers. Points to their codes, or to its own; it is moved, not copied.
 struct filter_operand {
-    extents<4> shape{};               ///< [O, I, KH, KW]
-    std::vector<weight_term> terms{}; ///< matrices [O, I KH KW]
-    std::vector<std::uint8_t> wide{}; ///< codes of coarse filters among the taps of the fine ones
+    extents<4> shape{};                 ///< [O, I, KH, KW]
+    std::vector<weight_term> terms{};   ///< matrices [O, I KH KW]
+    std::vector<std::uint8_t> wide{};   ///< codes of coarse filters among the taps of the fine ones
+    std::vector<std::uint32_t> order{}; ///< of the inputs of each row, or empty: all terms have one
     std::string name{};
 
     /// Taps of a channel.
@@ -71,17 +73,28 @@ template <quantizer_type Q, std::size_t Rank>
     term.block_outputs = grid.block[0];
     term.block_inputs = grid.block[1] * taps;
     term.blocks = grid.blocks[1];
-    for (const std::uint32_t channel : filters.params.input_order)
-        for (std::size_t tap = 0; tap < taps; ++tap)
-            term.input_order.push_back(static_cast<std::uint32_t>(channel * taps + tap));
     return term;
+}
+
+/// The order of the inputs [I taps] of a row, for an order of channels.
+[[nodiscard]] inline std::vector<std::uint32_t> order_of_taps(std::span<const std::uint32_t> channels,
+                                                              std::size_t taps) {
+    std::vector<std::uint32_t> order;
+    order.reserve(channels.size() * taps);
+    for (const std::uint32_t channel : channels)
+        for (std::size_t tap = 0; tap < taps; ++tap)
+            order.push_back(static_cast<std::uint32_t>(channel * taps + tap));
+    return order;
 }
 
 /// Filters of one term.
 template <quantizer_type Q, std::size_t Rank>
     requires(Rank == 3 || Rank == 4)
 [[nodiscard]] filter_operand filters_of(const quantized_tensor<Q, Rank>& filters) {
-    return {filter_shape(filters.shape()), {filter_term(filters)}, {}, filters.name};
+    filter_operand operand{filter_shape(filters.shape()), {filter_term(filters)}, {}, {}, filters.name};
+    operand.order = order_of_taps(filters.params.input_order, operand.taps());
+    operand.terms[0].input_order = operand.order;
+    return operand;
 }
 
 /// Codes of a term among more taps, which hold the zero points of their blocks.
@@ -128,10 +141,9 @@ template <quantizer_type Coarse, quantizer_type Fine>
     term.codes = operand.wide.data();
     term.inputs = coarse[1] * operand.taps();
     term.block_inputs = term.block_inputs / taps * operand.taps();
-    term.input_order.clear();
-    for (const std::uint32_t channel : filters.coarse.params.input_order)
-        for (std::size_t tap = 0; tap < operand.taps(); ++tap)
-            term.input_order.push_back(static_cast<std::uint32_t>(channel * operand.taps() + tap));
+    if (filters.coarse.params.input_order != filters.fine.params.input_order)
+        raise<shape_error>(quoted(operand.name), ": the terms have different channel orders");
+    term.input_order = operand.order;
     operand.terms.insert(operand.terms.begin(), std::move(term));
     return operand;
 }
@@ -144,7 +156,7 @@ concept filter_source = requires(const F& filters) {
 
 /// Packs the matrices, for scales of the sums and the bound; errors as those of pack.
 [[nodiscard]] inline packed_weights packed_matrix(const filter_operand& filters) {
-    return pack_terms(filters.terms, filters.name);
+    return pack_terms<simd::default_arch>(filters.terms, filters.name);
 }
 
 } // namespace detail

@@ -67,7 +67,8 @@ public:
                 }
                 const bool shifts = term.kind == scale_kind::power_of_two && !zeros;
                 sum += shifts ? dot * (std::int64_t{1} << (term.exponents[block] - packed_.exponents()[output])) : dot;
-                real_sum += simd::as_rounded(static_cast<float>(dot) * term.reals[block]);
+                if (term.kind == scale_kind::real)
+                    real_sum += simd::as_rounded(static_cast<float>(dot) * term.reals[block]);
             }
     }
 

@@ -18,6 +18,7 @@
 #include <notch/gemm/pack_panel.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/quant/quantized_tensor.hpp>
+#include <notch/simd/arch.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +30,8 @@ namespace notch {
 
 namespace detail {
 
-/// Widths, zero points, orders and scales of quantized weights of any rank. Raises unsupported_error for a power of two
-/// that is not stored as its exponent.
+/// Widths, zero points, orders and scales of quantized weights of any rank, as long as those live. Raises
+/// unsupported_error for a power of two that is not stored as its exponent.
 template <quantizer_type Q, std::size_t Rank>
 void fill_scales(weight_term& term, const quantized_tensor<Q, Rank>& weights) {
     using scales = typename Q::scale_policy;
@@ -38,32 +39,40 @@ void fill_scales(weight_term& term, const quantized_tensor<Q, Rank>& weights) {
     term.width = Q::bits_type::width;
     term.zero_points = weights.params.zero_points;
     term.output_order = weights.params.output_order;
-    for (std::size_t b = 0; b < weights.params.count(); ++b)
-        term.reals.push_back(static_cast<float>(weights.params.scale(b)));
     if constexpr (std::same_as<typename scales::value_type, std::int32_t>) {
         term.kind = scale_kind::power_of_two;
         term.exponents = weights.params.scales;
-        for (std::size_t b = 0; b < weights.params.count(); ++b) {
+        const auto agrees = [&](std::size_t b) {
             const double scale = weights.params.scale(b);
-            if (!is_power_of_two(scale) || floor_log2(scale) != term.exponents[b])
+            return is_power_of_two(scale) && floor_log2(scale) == term.exponents[b];
+        };
+        bool all_agree = true; // without a way out of the loop, it takes several blocks at a time
+        for (std::size_t b = 0; b < weights.params.count(); ++b)
+            all_agree &= agrees(b);
+        for (std::size_t b = 0; !all_agree && b < weights.params.count(); ++b) {
+            const double scale = weights.params.scale(b);
+            if (!agrees(b))
                 raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
                                          term.exponents[b], ", which is not its exponent of two");
         }
-    } else if constexpr (std::same_as<typename scales::value_type, q31>) {
-        term.kind = scale_kind::fixed_point;
-        for (const q31& scale : weights.params.scales) {
-            term.exponents.push_back(scale.exponent);
-            term.multipliers.push_back(scale.multiplier);
-        }
     } else {
-        static_assert(
-            std::same_as<typename scales::value_type, float>,
-            "pack: scales are int32 exponents, q31 or float; give a scale type of your own one of these value types");
-        term.kind = scale_kind::real;
+        if constexpr (std::same_as<typename scales::value_type, q31>) {
+            term.kind = scale_kind::fixed_point;
+            term.factors = weights.params.scales;
+        } else {
+            static_assert(std::same_as<typename scales::value_type, float>,
+                          "pack: scales are int32 exponents, q31 or float; give a scale type of your own one of these "
+                          "value types");
+            term.kind = scale_kind::real;
+        }
+        term.reals.resize(weights.params.count());
+        for (std::size_t b = 0; b < term.reals.size(); ++b)
+            term.reals[b] = static_cast<float>(weights.params.scale(b));
     }
 }
 
-/// What pack needs to know of one quantized matrix. Raises shape_error and range_error where it is inconsistent.
+/// What pack needs to know of one quantized matrix, as long as that lives. Raises shape_error and range_error where it is
+/// inconsistent.
 template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_tensor<Q, 2>& weights) {
     const block_grid<2> grid = weights.grid();
     if (weights.codes.size() == 0)
@@ -92,21 +101,22 @@ template <quantizer_type Q> [[nodiscard]] std::size_t packed_size(const quantize
 /// Packs a weight matrix [outputs, inputs]. Allocates once.
 /// Raises shape_error for a matrix without elements; range_error for values (code - zero point) outside [-128, 127]
 /// and for sums of products that could leave int32; unsupported_error for fixed-point scales that change along the inputs.
-template <quantizer_type Q> [[nodiscard]] packed_weights pack(const quantized_tensor<Q, 2>& weights) {
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Q>
+[[nodiscard]] packed_weights pack(const quantized_tensor<Q, 2>& weights) {
     const detail::weight_term term = detail::term_of(weights);
-    return detail::pack_terms({&term, 1}, weights.name);
+    return detail::pack_terms<Arch>({&term, 1}, weights.name);
 }
 
 /// Packs W = coarse + fine: two matrices over the same inputs that share an accumulator (coarse/fine splitting).
 /// Both have power-of-two scales and the same extents and channel orders. Errors as for pack.
-template <quantizer_type Coarse, quantizer_type Fine>
+template <simd::instruction_set Arch = simd::default_arch, quantizer_type Coarse, quantizer_type Fine>
 [[nodiscard]] packed_weights pack_terms(const quantized_tensor<Coarse, 2>& coarse,
                                         const quantized_tensor<Fine, 2>& fine) {
     if (coarse.shape() != fine.shape())
         detail::raise<shape_error>("pack_terms: coarse ", detail::quoted(coarse.name), " has extents ", coarse.shape(),
                                    ", fine ", detail::quoted(fine.name), " ", fine.shape());
     const detail::weight_term terms[] = {detail::term_of(coarse), detail::term_of(fine)};
-    return detail::pack_terms(terms, fine.name.empty() ? coarse.name : fine.name);
+    return detail::pack_terms<Arch>(terms, fine.name.empty() ? coarse.name : fine.name);
 }
 
 } // namespace notch

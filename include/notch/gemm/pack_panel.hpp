@@ -3,6 +3,7 @@
 #pragma once
 
 #include <notch/core/error.hpp>
+#include <notch/core/fixed_point.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/simd/weight_codes.hpp>
@@ -18,7 +19,7 @@
 
 namespace notch::detail {
 
-/// One quantized matrix, its policies turned into numbers.
+/// One quantized matrix, its policies turned into numbers. Refers to the parameters of the matrix.
 struct weight_term {
     const std::uint8_t* codes = nullptr; ///< [outputs][inputs], int8 where is_signed
     bool is_signed = true;
@@ -28,13 +29,13 @@ struct weight_term {
     std::size_t inputs = 0;
     std::size_t block_outputs = 0;
     std::size_t block_inputs = 0;
-    std::size_t blocks = 1; ///< along the inputs
-    std::vector<std::int32_t> exponents{};
-    std::vector<std::int32_t> multipliers{};
-    std::vector<float> reals{};
-    std::vector<std::int32_t> zero_points{};
-    std::vector<std::uint32_t> output_order{};
-    std::vector<std::uint32_t> input_order{};
+    std::size_t blocks = 1;                    ///< along the inputs
+    std::span<const std::int32_t> exponents{}; ///< per block; power of two only
+    std::span<const q31> factors{};            ///< per block; fixed point only
+    std::vector<float> reals{};                ///< per block; not for powers of two
+    std::span<const std::int32_t> zero_points{};
+    std::span<const std::uint32_t> output_order{};
+    std::span<const std::uint32_t> input_order{};
 
     /// The number of the quantizer's block that holds a code.
     [[nodiscard]] std::size_t block_of(std::size_t row, std::size_t input) const noexcept {
@@ -61,7 +62,8 @@ struct weight_term {
     for (const weight_term& term : terms) {
         if (terms.size() > 1 && term.kind != scale_kind::power_of_two)
             raise<unsupported_error>(quoted(name), ": two-term weights need power-of-two scales");
-        if (term.output_order != first.output_order || term.input_order != first.input_order)
+        if (!std::ranges::equal(term.output_order, first.output_order) ||
+            !std::ranges::equal(term.input_order, first.input_order))
             raise<shape_error>(quoted(name), ": the terms have different channel orders");
         block = std::gcd(block, static_cast<std::uint64_t>(term.block_inputs));
         head.bits = std::max(head.bits, term.stored_bits());
@@ -90,20 +92,23 @@ struct weight_term {
     return head;
 }
 
-/// What is known of one depth block of one output.
+/// Inputs that are read of a row before the next one's turn comes: what is read and written meanwhile stays in the
+/// first-level cache.
+inline constexpr std::size_t pack_piece = 512;
+
+/// What is known of a depth block of a panel, per output. Sums that no packed weights can have stop growing at 2^30.
 struct block_facts {
-    std::int64_t sum = 0;       ///< of values
-    std::int64_t magnitude = 0; ///< of |values|
-    std::int32_t largest = 0;   ///< |value|
-    std::int32_t exponent = 0;  ///< of its scale, power of two only
+    std::int32_t sum[panel_columns];       ///< of values
+    std::int32_t magnitude[panel_columns]; ///< of |values|
+    std::int32_t largest[panel_columns];   ///< |value|
+    std::int32_t exponent[panel_columns];  ///< of its scale, power of two only
 };
 
 /// Packs one matrix into bytes that have been planned.
-class packer {
+template <class Arch> class packer {
 public:
     packer(std::span<const weight_term> terms, const std::string& name, packed_header& head, std::byte* bytes)
-        : terms_(terms), name_(name), head_(head), bytes_(bytes), facts_(head.depth_blocks() * panel_columns),
-          sources_(head.outputs) {
+        : terms_(terms), name_(name), head_(head), bytes_(bytes), facts_(head.depth_blocks()), sources_(head.outputs) {
         const auto& order = terms[0].output_order;
         for (std::size_t row = 0; row < head.outputs; ++row)
             sources_[order.empty() ? row : order[row]] = row;
@@ -112,13 +117,13 @@ public:
     /// Packs everything.
     void run() {
         for (std::size_t panel = 0; panel < head_.panels(); ++panel) {
-            std::fill(facts_.begin(), facts_.end(), block_facts{});
-            const std::size_t columns = std::min(panel_columns, head_.outputs - panel * panel_columns);
-            for (std::size_t c = 0; c < columns; ++c)
-                examine(panel, c);
-            for (std::size_t c = 0; c < panel_columns; ++c)
-                settle(panel, c, c < columns);
-            write_codes(panel, columns);
+            const bool passes = head_.bits == 8   ? write_codes<8>(panel)
+                                : head_.bits == 4 ? write_codes<4>(panel)
+                                                  : write_codes<2>(panel);
+            if (!passes)
+                for (std::size_t c = 0; c < columns_of(panel); ++c)
+                    check_codes(panel * panel_columns + c);
+            settle(panel);
         }
         if (head_.order != 0)
             std::copy(terms_[0].input_order.begin(), terms_[0].input_order.end(), at<std::uint32_t>(head_.order));
@@ -128,150 +133,274 @@ private:
     template <class T> [[nodiscard]] T* at(std::uint64_t offset) const noexcept {
         return reinterpret_cast<T*>(bytes_ + offset);
     }
-    [[nodiscard]] std::size_t table_index(std::size_t panel, std::size_t h, std::size_t c) const noexcept {
-        return (panel * head_.depth_blocks() + h) * panel_columns + c;
+    /// Outputs of a panel that exist.
+    [[nodiscard]] std::size_t columns_of(std::size_t panel) const noexcept {
+        return std::min(panel_columns, head_.outputs - panel * panel_columns);
     }
-    [[nodiscard]] const std::uint8_t* codes_of(const weight_term& term, std::size_t output, std::size_t block) const {
-        return term.codes + sources_[output] * term.inputs + block * head_.block;
-    }
-    [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t block) const {
-        return term.zero_points.empty() ? 0 : term.zero_points[term.block_of(sources_[output], block * head_.block)];
+    [[nodiscard]] std::size_t table_index(std::size_t panel, std::size_t h) const noexcept {
+        return (panel * head_.depth_blocks() + h) * panel_columns;
     }
 
-    /// Sums of the blocks of one output.
-    void examine(std::size_t panel, std::size_t c) {
-        const std::size_t output = panel * panel_columns + c;
+    /// The outputs of a panel in one term. What does not exist is a row of zeros, with the scale of another output.
+    struct panel_rows {
+        const std::uint8_t* codes[panel_columns];
+        std::size_t block[panel_columns]; ///< the quantizer's first block of the output
+        std::int32_t zero[panel_columns]; ///< level of the value 0 in the present depth block
+        simd::code_rows rows;             ///< the present piece
+    };
+    [[nodiscard]] panel_rows rows_of(const weight_term& term, std::size_t panel) const noexcept {
+        static constexpr std::uint8_t nothing[pack_piece] = {};
+        const std::size_t columns = columns_of(panel);
+        const std::int32_t base = term.base(head_.bits);
+        panel_rows result;
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::size_t row = sources_[panel * panel_columns + std::min(c, columns - 1)];
+            result.codes[c] = term.codes + row * term.inputs;
+            result.block[c] = term.block_of(row, 0);
+            result.zero[c] = -base;
+            result.rows.rows[c] = nothing;
+            result.rows.zero[c] = static_cast<std::uint8_t>(-base);
+        }
+        result.rows.offset = static_cast<std::uint8_t>(-base);
+        return result;
+    }
+
+    /// The codes of one panel, its biases and scales, and what is known of them. False where a code is refused.
+    template <int Bits> [[nodiscard]] bool write_codes(std::size_t panel) noexcept {
+        auto* to = at<std::uint8_t>(head_.codes) + panel * head_.panel_bytes();
+        bool passes = true;
+        for (std::size_t t = 0; t < terms_.size(); ++t) {
+            panel_rows rows = rows_of(terms_[t], panel);
+            for (std::size_t block = 0; block < head_.blocks; ++block) {
+                passes = write_block<Bits>(panel, t, block, rows, to) && passes;
+                to += head_.code_bytes(block);
+            }
+        }
+        return passes;
+    }
+
+    /// The same for one depth block.
+    template <int Bits>
+    [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
+                                   std::uint8_t* to) noexcept {
+        const weight_term& term = terms_[t];
+        const std::size_t h = t * head_.blocks + block;
+        const std::size_t first = block * head_.block;
+        const std::size_t length = head_.length(block);
+        const std::size_t source = term.blocks == 1 ? 0 : first / term.block_inputs;
+        const std::size_t columns = columns_of(panel);
+        if (!term.zero_points.empty())
+            for (std::size_t c = 0; c < columns; ++c) {
+                from.zero[c] = term.zero_points[from.block[c] + source] - term.base(Bits);
+                from.rows.zero[c] = static_cast<std::uint8_t>(from.zero[c]);
+            }
+        if (head_.biases != 0)
+            std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, h), from.rows.zero, panel_columns);
+        if (head_.block_scales != 0)
+            for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
+                at<float>(head_.block_scales)[table_index(panel, h) + c] = term.reals[from.block[c] + source];
+
+        block_facts& facts = facts_[h];
+        facts = {};
+        if (!term.exponents.empty())
+            for (std::size_t c = 0; c < panel_columns; ++c)
+                facts.exponent[c] = term.exponents[from.block[c] + source];
+        // What is refused: levels that the width does not have, and values that the kernels do not take.
+        const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width)) - term.base(Bits);
+        const std::int32_t highest = lowest + (1 << term.width) - 1;
+        std::int32_t refused = 0;
+        for (std::size_t at = 0; at < length; at += pack_piece) {
+            const std::size_t count = std::min(pack_piece, length - at);
+            for (std::size_t c = 0; c < columns; ++c)
+                from.rows.rows[c] = from.codes[c] + (first + at);
+            const simd::level_facts seen =
+                simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * at);
+            const auto counted = static_cast<std::int32_t>(round_up(count, simd::detail::code_granule));
+            refused |= add_piece(from.zero, counted, seen, lowest, highest, facts);
+        }
+        return refused == 0;
+    }
+
+    /// Adds what has been seen of a piece. Not 0 where a level or a value is refused.
+    static NOTCH_INLINE std::int32_t add_piece(const std::int32_t* zero, std::int32_t count,
+                                               const simd::level_facts& seen, std::int32_t lowest, std::int32_t highest,
+                                               block_facts& facts) noexcept {
+        constexpr std::int32_t most = 1 << 30;
+        std::int32_t excess = 0; // negative where something is
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::int32_t sum = seen.sum[c] - count * zero[c];
+            const std::int32_t above = seen.highest[c] - zero[c];
+            const std::int32_t below = zero[c] - seen.lowest[c];
+            facts.sum[c] = std::min(std::max(facts.sum[c], -most), most) + sum;
+            facts.magnitude[c] = std::min(facts.magnitude[c], most) + sum + 2 * seen.below[c];
+            facts.largest[c] = std::max(facts.largest[c], std::max(above, below));
+            excess |= (127 - above) | (128 - below) | (highest - seen.highest[c]) | (seen.lowest[c] - lowest) |
+                      (highest - zero[c]) | (zero[c] - lowest);
+        }
+        return excess < 0 ? 1 : 0;
+    }
+
+    [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {
+        return term.zero_points.empty() ? 0 : term.zero_points[term.block_of(sources_[output], input)];
+    }
+    /// The codes of a depth block of one output once more, for an error.
+    [[nodiscard]] simd::code_sums sums_of(std::size_t output, std::size_t h) const {
+        const weight_term& term = terms_[h / head_.blocks];
+        const std::size_t first = h % head_.blocks * head_.block;
+        return simd::sum_codes(term.codes + sources_[output] * term.inputs + first, head_.length(h % head_.blocks),
+                               term.is_signed, zero_of(term, output, first));
+    }
+
+    /// Raises the error of the first depth block of an output whose codes are refused.
+    NOTCH_COLD void check_codes(std::size_t output) const {
         for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
             const weight_term& term = terms_[h / head_.blocks];
-            const std::size_t block = h % head_.blocks;
-            block_facts& facts = facts_[h * panel_columns + c];
-            const std::int32_t zero = zero_of(term, output, block);
-            const simd::code_sums sums =
-                simd::sum_codes(codes_of(term, output, block), head_.length(block), term.is_signed, zero);
-            facts.sum = sums.sum;
-            facts.magnitude = sums.magnitude;
-            facts.largest = std::max(sums.highest, -sums.lowest);
+            const std::size_t first = h % head_.blocks * head_.block;
+            const std::int32_t zero = zero_of(term, output, first);
+            const simd::code_sums sums = sums_of(output, h);
             const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width));
             const std::int32_t highest = lowest + (1 << term.width) - 1;
             if (sums.lowest + zero < lowest || sums.highest + zero > highest)
-                raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", block * head_.block,
-                                   ": codes reach from ", sums.lowest + zero, " to ", sums.highest + zero,
-                                   ", outside [", lowest, ", ", highest, "] of ", term.width, " bits");
+                raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", first, ": codes reach from ",
+                                   sums.lowest + zero, " to ", sums.highest + zero, ", outside [", lowest, ", ",
+                                   highest, "] of ", term.width, " bits");
             if (sums.lowest < -128 || sums.highest > 127)
-                raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", block * head_.block,
+                raise<range_error>(quoted(name_), ": output ", output, ", inputs from ", first,
                                    ": values (code - zero point ", zero, ") reach from ", sums.lowest, " to ",
                                    sums.highest, "; kernels take [-128, 127]");
-            if (term.kind == scale_kind::power_of_two)
-                facts.exponent = term.exponents[term.block_of(sources_[output], block * head_.block)];
         }
     }
 
-    /// The scale, shifts and bound of one output.
-    void settle(std::size_t panel, std::size_t c, bool exists) {
-        const std::size_t output = panel * panel_columns + c;
-        const bool powers = terms_[0].kind == scale_kind::power_of_two;
-        std::int32_t lowest = std::numeric_limits<std::int32_t>::max();
-        std::int32_t highest = std::numeric_limits<std::int32_t>::min();
-        for (std::size_t h = 0; h < head_.depth_blocks() && exists; ++h) {
-            const block_facts& facts = facts_[h * panel_columns + c];
-            if (facts.magnitude == 0)
-                continue;
-            lowest = std::min(lowest, facts.exponent);
-            highest = std::max(highest, facts.exponent);
+    /// The smallest and the largest exponent of each output, blocks of zeros left out.
+    struct exponent_range {
+        std::int32_t lowest[panel_columns];
+        std::int32_t highest[panel_columns];
+    };
+    [[nodiscard]] exponent_range exponents_of_panel() const noexcept {
+        constexpr std::int32_t none_low = std::numeric_limits<std::int32_t>::max();
+        constexpr std::int32_t none_high = std::numeric_limits<std::int32_t>::min();
+        exponent_range range;
+        std::fill_n(range.lowest, panel_columns, none_low);
+        std::fill_n(range.highest, panel_columns, none_high);
+        for (const block_facts& facts : facts_)
+            for (std::size_t c = 0; c < panel_columns; ++c) {
+                const bool is_zero = facts.magnitude[c] == 0;
+                range.lowest[c] = std::min(range.lowest[c], is_zero ? none_low : facts.exponent[c]);
+                range.highest[c] = std::max(range.highest[c], is_zero ? none_high : facts.exponent[c]);
+            }
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            if (range.lowest[c] > range.highest[c]) // nothing but zeros: any scale will do
+                range.lowest[c] = range.highest[c] = facts_[0].exponent[c];
+        return range;
+    }
+
+    /// Largest sum of products with 8-bit activations.
+    [[nodiscard]] static std::int64_t bound_of(std::int64_t sum, std::int64_t magnitude) noexcept {
+        return 255 * ((magnitude + (sum < 0 ? -sum : sum)) / 2);
+    }
+
+    /// The scales, shifts and bounds of one panel.
+    void settle(std::size_t panel) {
+        const exponent_range range = exponents_of_panel();
+        std::int32_t spread = 0;
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            spread = std::max(spread, range.highest[c] - range.lowest[c]);
+        if (spread > 31)
+            check_bounds(panel, range);
+        std::int64_t sum[panel_columns] = {};
+        std::int64_t magnitude[panel_columns] = {};
+        for (std::size_t h = 0; h < head_.depth_blocks(); ++h)
+            add_block(panel, h, range, sum, magnitude);
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            head_.bound = std::max(head_.bound, bound_of(sum[c], magnitude[c]));
+        if (head_.bound > std::numeric_limits<std::int32_t>::max())
+            check_bounds(panel, range);
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], sum[c]);
+    }
+
+    /// Adds a depth block to the sums of its panel, and writes its shifts.
+    void add_block(std::size_t panel, std::size_t h, const exponent_range& range, std::int64_t* sum,
+                   std::int64_t* magnitude) noexcept {
+        const block_facts& facts = facts_[h];
+        std::int32_t largest_value = 0;
+        std::int32_t largest_shift = 0;
+        std::int64_t largest_shifted = 0;
+        std::uint8_t shifts[panel_columns];
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
+            sum[c] += std::int64_t{facts.sum[c]} << shift;
+            magnitude[c] += std::int64_t{facts.magnitude[c]} << shift;
+            largest_value = std::max(largest_value, facts.largest[c]);
+            largest_shift = std::max(largest_shift, shift);
+            largest_shifted = std::max(largest_shifted, std::int64_t{facts.largest[c]} << shift);
+            shifts[c] = static_cast<std::uint8_t>(shift);
         }
-        if (lowest > highest) // nothing but zeros: any scale will do
-            lowest = highest = exists && powers ? facts_[c].exponent : 0;
-        if (powers && highest - lowest > 31)
-            raise<range_error>(quoted(name_), ": output ", output, ": exponents of blocks reach from ", lowest, " to ",
-                               highest, ", a spread of ", highest - lowest, "; sums of int32 hold at most 31");
-        std::int64_t sum = 0;
-        std::int64_t magnitude = 0;
-        for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
-            const block_facts& facts = facts_[h * panel_columns + c];
-            const std::int32_t shift = powers && facts.magnitude != 0 ? facts.exponent - lowest : 0;
-            sum += facts.sum << shift;
-            magnitude += facts.magnitude << shift;
-            head_.largest_value = std::max(head_.largest_value, static_cast<std::uint32_t>(facts.largest));
-            head_.largest_shift = std::max(head_.largest_shift, static_cast<std::uint32_t>(shift));
-            const auto shifted =
-                std::min<std::int64_t>(std::int64_t{facts.largest} << shift, std::numeric_limits<std::int32_t>::max());
-            head_.largest_shifted = std::max(head_.largest_shifted, static_cast<std::uint32_t>(shifted));
-            write_block(panel, h, c, exists, shift);
+        if (head_.block_shifts != 0)
+            std::memcpy(at<std::uint8_t>(head_.block_shifts) + table_index(panel, h), shifts, panel_columns);
+        largest_shifted = std::min<std::int64_t>(largest_shifted, std::numeric_limits<std::int32_t>::max());
+        head_.largest_value = std::max(head_.largest_value, static_cast<std::uint32_t>(largest_value));
+        head_.largest_shift = std::max(head_.largest_shift, static_cast<std::uint32_t>(largest_shift));
+        head_.largest_shifted = std::max(head_.largest_shifted, static_cast<std::uint32_t>(largest_shifted));
+    }
+
+    /// Raises the error of the first output of a panel whose sums could leave int32.
+    NOTCH_COLD void check_bounds(std::size_t panel, const exponent_range& range) const {
+        for (std::size_t c = 0; c < columns_of(panel); ++c) {
+            const std::size_t output = panel * panel_columns + c;
+            const std::int32_t spread = range.highest[c] - range.lowest[c];
+            if (spread > 31)
+                raise<range_error>(quoted(name_), ": output ", output, ": exponents of blocks reach from ",
+                                   range.lowest[c], " to ", range.highest[c], ", a spread of ", spread,
+                                   "; sums of int32 hold at most 31");
+            std::int64_t sum = 0;
+            std::int64_t magnitude = 0;
+            for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
+                const simd::code_sums sums = sums_of(output, h);
+                const std::int32_t shift = sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0;
+                sum += sums.sum << shift;
+                magnitude += sums.magnitude << shift;
+            }
+            constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
+            if (const std::int64_t bound = bound_of(sum, magnitude); bound > limit)
+                raise<range_error>(quoted(name_), ": output ", output, ": sums of products may reach ", bound,
+                                   ", beyond ", limit, " (", head_.inputs, " inputs, exponents of blocks spread by ",
+                                   spread, ")");
         }
-        const std::int64_t bound = 255 * ((magnitude + (sum < 0 ? -sum : sum)) / 2);
-        constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
-        if (bound > limit)
-            raise<range_error>(quoted(name_), ": output ", output, ": sums of products may reach ", bound, ", beyond ",
-                               limit, " (", head_.inputs, " inputs, exponents of blocks spread by ", highest - lowest,
-                               ")");
-        head_.bound = std::max(head_.bound, bound);
+    }
+
+    /// The sum and the scale of one output. `exponent`: of the scale that sums have, for powers of two.
+    void write_output(std::size_t output, bool exists, std::int32_t exponent, std::int64_t sum) const noexcept {
         const weight_term& term = terms_[0];
         const std::size_t source = exists ? term.block_of(sources_[output], 0) : 0;
+        if (!exists)
+            exponent = 0;
         at<std::int32_t>(head_.sums)[output] = static_cast<std::int32_t>(sum);
-        at<std::int32_t>(head_.exponents)[output] = powers                                 ? lowest
-                                                    : term.kind == scale_kind::fixed_point ? term.exponents[source]
-                                                                                           : 0;
+        at<std::int32_t>(head_.exponents)[output] =
+            term.kind == scale_kind::fixed_point ? term.factors[source].exponent : exponent;
         if (head_.multipliers != 0)
-            at<std::int32_t>(head_.multipliers)[output] = term.multipliers[source];
-        at<float>(head_.scales)[output] = powers                    ? static_cast<float>(exp2_exact(lowest))
+            at<std::int32_t>(head_.multipliers)[output] = term.factors[source].multiplier;
+        at<float>(head_.scales)[output] = term.kind == scale_kind::power_of_two
+                                              ? static_cast<float>(exp2_exact(exponent))
                                           : head_.block_scales != 0 ? 1.0F
                                                                     : term.reals[source];
-    }
-
-    /// Shift or scale, and bias, of one depth block of one output.
-    void write_block(std::size_t panel, std::size_t h, std::size_t c, bool exists, std::int32_t shift) {
-        const weight_term& term = terms_[h / head_.blocks];
-        const std::size_t output = panel * panel_columns + c;
-        const std::size_t index = table_index(panel, h, c);
-        const std::size_t first = (h % head_.blocks) * head_.block;
-        if (head_.block_shifts != 0)
-            at<std::uint8_t>(head_.block_shifts)[index] = static_cast<std::uint8_t>(shift);
-        if (head_.block_scales != 0)
-            at<float>(head_.block_scales)[index] = exists ? term.reals[term.block_of(sources_[output], first)] : 0.0F;
-        if (head_.biases != 0)
-            at<std::uint8_t>(head_.biases)[index] = static_cast<std::uint8_t>(
-                (exists ? zero_of(term, output, h % head_.blocks) : 0) - term.base(head_.bits));
-    }
-
-    /// The codes of one panel.
-    void write_codes(std::size_t panel, std::size_t columns) {
-        std::byte* to = bytes_ + head_.codes + panel * head_.panel_bytes();
-        for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
-            const weight_term& term = terms_[h / head_.blocks];
-            const std::size_t block = h % head_.blocks;
-            simd::code_rows rows;
-            rows.length = head_.length(block);
-            rows.columns = columns;
-            rows.bits = head_.bits;
-            for (std::size_t c = 0; c < panel_columns; ++c) {
-                const std::size_t output = panel * panel_columns + std::min(c, columns - 1);
-                const std::int32_t zero = zero_of(term, output, block);
-                rows.rows[c] = codes_of(term, output, block);
-                // 8 bits: value = code - zero point. Less: stored code = code - base, and zeros are stored as the bias.
-                rows.offset[c] = static_cast<std::uint8_t>(head_.bits == 8 ? -zero : -term.base(head_.bits));
-                rows.padding[c] = static_cast<std::uint8_t>(head_.bits == 8 ? 0 : zero - term.base(head_.bits));
-            }
-            for (std::size_t c = columns; c < panel_columns; ++c)
-                rows.padding[c] = static_cast<std::uint8_t>(head_.bits == 8 ? 0 : -term.base(head_.bits));
-            simd::interleave_codes(rows, reinterpret_cast<std::uint8_t*>(to));
-            to += head_.code_bytes(block);
-        }
     }
 
     std::span<const weight_term> terms_;
     const std::string& name_;
     packed_header& head_;
     std::byte* bytes_;
-    std::vector<block_facts> facts_;
+    std::vector<block_facts> facts_;   ///< of one panel
     std::vector<std::size_t> sources_; ///< output -> row of the codes
 };
 
 /// Packs terms that share their inputs.
-[[nodiscard]] inline packed_weights pack_terms(std::span<const weight_term> terms, const std::string& name) {
+template <class Arch>
+[[nodiscard]] packed_weights pack_terms(std::span<const weight_term> terms, const std::string& name) {
     packed_header head = planned_header(terms, name);
     aligned_buffer<std::byte> bytes(head.bytes);
     std::memset(bytes.data(), 0, head.codes); // codes are written in full
-    packer(terms, name, head, bytes.data()).run();
+    packer<Arch>(terms, name, head, bytes.data()).run();
     std::memcpy(bytes.data(), &head, sizeof head);
     return packed_weights(std::move(bytes), name);
 }

@@ -1,11 +1,26 @@
 /// @file
 /// How codes of weights are summed and interleaved when they are packed (gemm/packed_weights.hpp shows the layout).
 ///
-/// Both walk over rows of codes of one byte each, at the speed of reading them; results are exact integers and
-/// the same everywhere.
+/// One walk over the codes of sixteen outputs does both. Results are exact integers and the same on every instruction
+/// set; simd/weight_codes_ops.hpp states what each of them supplies.
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/weight_codes_ops.hpp>
+
+#if defined(__SSE4_1__)
+#include <notch/simd/weight_codes_sse41.hpp>
+#endif
+#if defined(__AVX2__)
+#include <notch/simd/weight_codes_avx2.hpp>
+#endif
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#include <notch/simd/weight_codes_avx512.hpp>
+#endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+#include <notch/simd/weight_codes_neon64.hpp>
+#endif
 
 #include <cstddef>
 #include <cstdint>
@@ -21,86 +36,149 @@ struct code_sums {
     std::int32_t highest = 0;   ///< the largest value, at least 0
 };
 
-/// Sums `count` codes of one byte.
+/// Sums `count` codes of one byte, one after the other: the definition, and what words an error.
 [[nodiscard]] inline code_sums sum_codes(const std::uint8_t* codes, std::size_t count, bool is_signed,
                                          std::int32_t zero_point) noexcept {
-    // Codes as unsigned bytes that keep their order; sums of chunks stay in 32 bits and vectorize.
-    const std::uint8_t flip = is_signed ? 128 : 0;
-    const std::int32_t zero = zero_point + flip;
     code_sums total;
-    constexpr std::size_t chunk = 4096;
-    for (std::size_t from = 0; from < count; from += chunk) {
-        const std::size_t length = count - from < chunk ? count - from : chunk;
-        std::int32_t sum = 0;
-        std::int32_t magnitude = 0;
-        std::int32_t lowest = 0;
-        std::int32_t highest = 0;
-        for (std::size_t i = 0; i < length; ++i) {
-            const std::int32_t value = static_cast<std::uint8_t>(codes[from + i] ^ flip) - zero;
-            sum += value;
-            magnitude += value < 0 ? -value : value;
-            lowest = value < lowest ? value : lowest;
-            highest = value > highest ? value : highest;
-        }
-        total.sum += sum;
-        total.magnitude += magnitude;
-        total.lowest = lowest < total.lowest ? lowest : total.lowest;
-        total.highest = highest > total.highest ? highest : total.highest;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::int32_t value = (is_signed ? static_cast<std::int8_t>(codes[i]) : codes[i]) - zero_point;
+        total.sum += value;
+        total.magnitude += value < 0 ? -value : value;
+        total.lowest = value < total.lowest ? value : total.lowest;
+        total.highest = value > total.highest ? value : total.highest;
     }
     return total;
 }
 
-/// Rows of one depth block of sixteen outputs.
+/// Codes of sixteen outputs, all of them within one depth block.
 struct code_rows {
-    const std::uint8_t* rows[16] = {}; ///< codes of each output; those from `columns` on are not read
-    std::uint8_t offset[16] = {};      ///< is added to each code, modulo 256
-    std::uint8_t padding[16] = {};     ///< stored where there is no code
-    std::size_t columns = 0;           ///< outputs that exist
-    std::size_t length = 0;            ///< codes per row
-    std::uint32_t bits = 8;            ///< of a stored code: 8, 4 or 2
+    const std::uint8_t* rows[16] = {}; ///< codes of each output
+    std::uint8_t offset = 0;    ///< code + offset, modulo 256, are levels: unsigned, and in the order of the codes
+    std::uint8_t zero[16] = {}; ///< level of the value 0 of each output
+};
+
+/// What is known of the levels of each output, for value = level - zero. Sums do not leave int32 for up to 2^22 codes.
+struct level_facts {
+    std::int32_t sum[16];     ///< of the levels
+    std::int32_t below[16];   ///< of the magnitudes of negative values
+    std::int32_t highest[16]; ///< level
+    std::int32_t lowest[16];  ///< level
 };
 
 namespace detail {
 
-/// Four bytes + offset each, modulo 256.
-[[nodiscard]] NOTCH_INLINE std::uint32_t add_bytes(std::uint32_t four, std::uint8_t offset) noexcept {
-    constexpr std::uint32_t low = 0x7f7f7f7fU;
-    const std::uint32_t other = offset * 0x01010101U;
-    return ((four & low) + (other & low)) ^ ((four ^ other) & ~low);
+/// Codes per output that are interleaved at a time: four steps, one or more whole units.
+inline constexpr std::size_t code_granule = 16;
+
+/// Interleaves granules of the outputs of register `Register`.
+template <class Arch, int Bits, std::size_t Register>
+NOTCH_INLINE void interleave_granules(const code_rows& from, std::size_t at, std::size_t granules, std::uint8_t* to,
+                                      level_facts& facts) noexcept {
+    using ops = code_ops<Arch>;
+    constexpr std::size_t outputs = 16 / ops::count;
+    constexpr std::size_t first = Register * outputs;
+    constexpr std::size_t most = 16; // granules that are summed in words: 16 * 4 * 510 < 2^15
+    const std::uint8_t* rows[outputs]; // of our own: what is stored may be anything else, as far as a compiler knows
+    for (std::size_t c = 0; c < outputs; ++c)
+        rows[c] = from.rows[first + c];
+    const auto offset = ops::everywhere(from.offset);
+    const auto zero = ops::spread(from.zero + first);
+    auto highest = ops::everywhere(0);
+    auto lowest = ops::everywhere(255);
+    to += 4 * first;
+    while (granules != 0) {
+        const std::size_t count = granules < most ? granules : most;
+        auto sums = ops::no_words();
+        auto below = ops::no_words();
+        for (std::size_t g = 0; g < count; ++g, at += code_granule, to += 32 * Bits) {
+            const auto codes = ops::load(rows, at);
+            const auto a = ops::add(codes.first, offset);
+            const auto b = ops::add(codes.second, offset);
+            const auto c = ops::add(codes.third, offset);
+            const auto d = ops::add(codes.fourth, offset);
+            highest = ops::larger(highest, ops::larger(ops::larger(a, b), ops::larger(c, d)));
+            lowest = ops::smaller(lowest, ops::smaller(ops::smaller(a, b), ops::smaller(c, d)));
+            const auto below_a = ops::subtract_saturated(zero, a);
+            const auto below_b = ops::subtract_saturated(zero, b);
+            const auto below_c = ops::subtract_saturated(zero, c);
+            const auto below_d = ops::subtract_saturated(zero, d);
+            if constexpr (Bits == 8) {
+                sums = ops::add_pairs(ops::add_pairs(ops::add_pairs(ops::add_pairs(sums, a), b), c), d);
+                below = ops::add_pairs(ops::add_pairs(ops::add_pairs(ops::add_pairs(below, below_a), below_b), below_c),
+                                       below_d);
+                ops::store(to, ops::subtract(a, zero));
+                ops::store(to + 64, ops::subtract(b, zero));
+                ops::store(to + 128, ops::subtract(c, zero));
+                ops::store(to + 192, ops::subtract(d, zero));
+            } else {
+                // Four numbers below 2^Bits do not leave a byte. Larger ones are no levels, and refused later on.
+                sums = ops::add_pairs(sums, ops::add(ops::add(a, b), ops::add(c, d)));
+                below = ops::add_pairs(below, ops::add(ops::add(below_a, below_b), ops::add(below_c, below_d)));
+                if constexpr (Bits == 4) {
+                    ops::store(to, ops::template join<4>(a, b));
+                    ops::store(to + 64, ops::template join<4>(c, d));
+                } else {
+                    ops::store(to, ops::template join<4>(ops::template join<2>(a, b), ops::template join<2>(c, d)));
+                }
+            }
+        }
+        ops::add_words(sums, facts.sum + first);
+        ops::add_words(below, facts.below + first);
+        granules -= count;
+    }
+    ops::keep_larger(highest, facts.highest + first);
+    ops::keep_smaller(lowest, facts.lowest + first);
 }
 
-/// The four stored codes of one output and step.
-[[nodiscard]] NOTCH_INLINE std::uint32_t stored_step(const code_rows& from, std::size_t c, std::size_t step) noexcept {
-    const std::size_t first = 4 * step;
-    std::uint32_t four = from.padding[c] * 0x01010101U;
-    if (c >= from.columns || first >= from.length)
-        return four;
-    if (first + 4 <= from.length) {
-        std::memcpy(&four, from.rows[c] + first, 4);
-        return add_bytes(four, from.offset[c]);
+/// Interleaves granules of all outputs.
+template <class Arch, int Bits>
+NOTCH_INLINE void interleave_all(const code_rows& from, std::size_t at, std::size_t granules, std::uint8_t* to,
+                                 level_facts& facts) noexcept {
+    constexpr std::size_t count = code_ops<Arch>::count;
+    interleave_granules<Arch, Bits, 0>(from, at, granules, to, facts);
+    if constexpr (count > 1)
+        interleave_granules<Arch, Bits, 1>(from, at, granules, to, facts);
+    if constexpr (count > 2) {
+        interleave_granules<Arch, Bits, 2>(from, at, granules, to, facts);
+        interleave_granules<Arch, Bits, 3>(from, at, granules, to, facts);
     }
-    std::uint8_t bytes[4];
-    std::memcpy(bytes, &four, 4);
-    for (std::size_t i = first; i < from.length; ++i)
-        bytes[i - first] = static_cast<std::uint8_t>(from.rows[c][i] + from.offset[c]);
-    std::memcpy(&four, bytes, 4);
-    return four;
 }
 
 } // namespace detail
 
-/// Writes the units of 64 bytes of one depth block: 8 / bits steps share a unit, the first one in the lowest bits.
-/// Precondition: code + offset lies in [0, 2^bits) for bits < 8.
-inline void interleave_codes(const code_rows& from, std::uint8_t* to) noexcept {
-    const std::size_t steps = (from.length + 3) / 4;
-    const std::size_t per_unit = 8 / from.bits;
-    for (std::size_t step = 0; step < steps; step += per_unit, to += 64)
-        for (std::size_t c = 0; c < 16; ++c) {
-            std::uint32_t four = detail::stored_step(from, c, step);
-            for (std::size_t part = 1; part < per_unit; ++part)
-                four |= detail::stored_step(from, c, step + part) << (from.bits * part);
-            std::memcpy(to + 4 * c, &four, 4);
-        }
+/// Writes the units of 64 bytes of `count` codes per output: 8 / Bits steps share a unit, the first one in the lowest
+/// bits. For Bits = 8 what is stored is the value, level - zero; for less it is the level, which lies in [0, 2^Bits).
+/// What is missing in the last unit stands for the value 0, and the sum of levels counts it up to a multiple of sixteen
+/// codes. Returns what it has seen. At most 2^22 codes.
+template <class Arch, int Bits>
+[[nodiscard]] NOTCH_INLINE level_facts interleave_codes(const code_rows& from, std::size_t count,
+                                                        std::uint8_t* to) noexcept {
+    using detail::code_granule;
+    level_facts facts;
+    for (std::size_t c = 0; c < 16; ++c) {
+        facts.sum[c] = 0;
+        facts.below[c] = 0;
+        facts.highest[c] = 0;
+        facts.lowest[c] = 255;
+    }
+    const std::size_t granules = count / code_granule;
+    detail::interleave_all<Arch, Bits>(from, 0, granules, to, facts);
+    const std::size_t whole = granules * code_granule;
+    if (whole == count)
+        return facts;
+    // The rest, padded with zeros to a granule of its own.
+    std::uint8_t codes[16][code_granule];
+    std::uint8_t units[std::size_t{32} * Bits];
+    code_rows rest = from;
+    for (std::size_t c = 0; c < 16; ++c) {
+        std::memset(codes[c], static_cast<std::uint8_t>(from.zero[c] - from.offset), code_granule);
+        std::memcpy(codes[c], from.rows[c] + whole, count - whole);
+        rest.rows[c] = codes[c];
+    }
+    detail::interleave_all<Arch, Bits>(rest, 0, 1, units, facts);
+    constexpr std::size_t unit_codes = std::size_t{32} / Bits; // per output
+    std::memcpy(to + std::size_t{2} * Bits * whole, units, (count - whole + unit_codes - 1) / unit_codes * 64);
+    return facts;
 }
 
 } // namespace notch::simd
