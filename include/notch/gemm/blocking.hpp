@@ -12,10 +12,8 @@
 #pragma once
 
 #include <notch/core/config.hpp>
-#include <notch/gemm/kernel_list.hpp>
-#include <notch/gemm/panel_operand.hpp>
+#include <notch/gemm/panel_walk.hpp>
 #include <notch/gemm/row_operand.hpp>
-#include <notch/gemm/store_tile.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -23,98 +21,12 @@
 
 namespace notch::detail {
 
-/// Bytes of row operands that a task keeps.
-inline constexpr std::size_t row_block_bytes = std::size_t{384} << 10;
-/// Bytes of sums that wait for the next part.
-inline constexpr std::size_t sum_block_bytes = std::size_t{64} << 10;
-
-/// How a product is cut.
-struct gemm_blocking {
-    std::size_t tile_rows = 1;   ///< of the largest tile
-    std::size_t tile_panels = 1; ///< panels of a group
-    std::size_t row_tasks = 1;
-    std::size_t column_tasks = 1;
-    std::size_t groups = 1;     ///< of panels
-    std::size_t block_rows = 1; ///< rows whose operands are made at once
-    bool copies_rows = false;
-    bool copies_panels = false;
-    std::size_t segment_bytes = 0; ///< workspace of all tasks: the segments
-    std::size_t row_bytes = 0;     ///< workspace of a task: row operands
-    std::size_t sum_bytes = 0;     ///< workspace of a task: sums that wait
-    std::size_t task_bytes = 0;    ///< workspace of a task
-
-    [[nodiscard]] std::size_t tasks() const noexcept { return row_tasks * column_tasks; }
-    [[nodiscard]] std::size_t workspace() const noexcept { return segment_bytes + tasks() * task_bytes; }
-};
-
-/// Cuts a product of some rows. `in_place`: row operands need not be made.
-[[nodiscard]] NOTCH_INLINE gemm_blocking cut_product(const kernel_traits& traits, const packed_header& head,
-                                                     const kernel_choice& choice, std::size_t rows, bool in_place,
-                                                     std::size_t tasks) noexcept {
-    gemm_blocking cut;
-    cut.tile_rows = traits.tile_rows;
-    cut.tile_panels = head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
-    cut.groups = ceil_div(head.panels(), cut.tile_panels);
-    tasks = std::max<std::size_t>(tasks, 1);
-    cut.row_tasks = std::clamp<std::size_t>(rows / (2 * cut.tile_rows), 1, tasks);
-    cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
-    cut.copies_rows = !in_place;
-    cut.copies_panels = !panels_in_place(head, choice);
-    const std::size_t task_rows = ceil_div(std::max<std::size_t>(rows, 1), cut.row_tasks);
-    cut.block_rows = task_rows;
-    const std::size_t sums = cut.tile_panels * step_bytes;
-    const auto limit = [&cut, task_rows](std::size_t bytes, std::size_t each) {
-        const std::size_t most = std::max<std::size_t>(bytes / each / cut.tile_rows, 4) * cut.tile_rows;
-        cut.block_rows = std::min({cut.block_rows, task_rows, most});
-    };
-    if (cut.copies_rows)
-        limit(row_block_bytes, choice.row_bytes);
-    if (choice.parts > 1)
-        limit(sum_block_bytes, sums);
-    if (cut.copies_rows)
-        cut.row_bytes = round_up(cut.block_rows * choice.row_bytes, 64);
-    if (choice.parts > 1)
-        cut.sum_bytes = cut.block_rows * sums;
-    cut.segment_bytes = round_up(choice.segments * sizeof(row_segment), 64);
-    cut.task_bytes =
-        cut.row_bytes + cut.sum_bytes + (cut.copies_panels ? cut.tile_panels * round_up(choice.part_bytes, 64) : 0);
-    return cut;
-}
-
-/// Cuts a product of some rows for an instruction set.
-template <class Arch>
-[[nodiscard]] gemm_blocking cut_product(const packed_header& head, const kernel_choice& choice, std::size_t rows,
-                                        bool in_place, std::size_t tasks) noexcept {
-    return cut_product(kernel_traits_of<Arch>, head, choice, rows, in_place, tasks);
-}
-
-/// A product without its epilogue.
-struct gemm_job {
-    packed_pointer weights{};
-    kernel_choice choice{};
-    gemm_blocking cut{};
-    activation_rows rows{};
-    const row_segment* segments = nullptr;
-    std::int32_t zero_point = 0; ///< of the row operands
-};
-
-/// Part `part` of `count` things cut into `parts`.
-[[nodiscard]] NOTCH_INLINE constexpr std::size_t part_begin(std::size_t count, std::size_t parts,
-                                                            std::size_t part) noexcept {
-    return count / parts * part + std::min(part, count % parts);
-}
-
 /// One task.
 template <class Arch, class Store> class gemm_task {
-    using ops = simd::int_ops<Arch>;
-    static constexpr std::size_t most_rows = ops::tile_rows;
-    static constexpr std::size_t most_panels = ops::tile_panels;
-
 public:
     gemm_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
-        : job_(job), head_(job.weights.header()), store_(store), row_memory_(workspace),
-          sum_memory_(reinterpret_cast<std::int32_t*>(workspace + job.cut.row_bytes)),
-          panel_memory_(workspace + job.cut.row_bytes + job.cut.sum_bytes) {}
+        : job_(job), head_(job.weights.header()), row_memory_(workspace),
+          walk_(job, store, workspace + job.cut.row_bytes) {}
 
     /// Computes task number `task`.
     void run(std::size_t task) noexcept {
@@ -128,7 +40,9 @@ public:
             const std::size_t rows = std::min(cut.block_rows, end - row);
             make_rows(row, rows);
             for (std::size_t group = first_group; group < last_group; ++group)
-                run_group(group, row, rows);
+                walk_.run_group(group, row, rows, [this](std::size_t r) {
+                    return row_base_ + static_cast<std::ptrdiff_t>(r) * row_stride_;
+                });
             row += rows;
         }
     }
@@ -148,78 +62,10 @@ private:
         row_stride_ = static_cast<std::ptrdiff_t>(job_.choice.row_bytes);
     }
 
-    void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
-        const std::size_t first = group * job_.cut.tile_panels;
-        const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
-        if (panels == most_panels) {
-            run_panels(first, panels, row, rows);
-            return;
-        }
-        for (std::size_t p = 0; p < panels; ++p)
-            run_panels(first + p, 1, row, rows);
-    }
-
-    /// Some rows and panels, part by part.
-    void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows) noexcept {
-        const std::byte* streams[most_panels];
-        panel_position positions[most_panels];
-        for (std::size_t p = 0; p < panels; ++p)
-            streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
-        for (std::size_t begin = 0; begin < job_.choice.segments;) {
-            const row_segment* const segments = job_.segments + begin;
-            std::size_t count = 1;
-            while (!segments[count - 1].ends_part)
-                ++count;
-            if (job_.cut.copies_panels) {
-                for (std::size_t p = 0; p < panels; ++p) {
-                    std::byte* memory = panel_memory_ + p * round_up(job_.choice.part_bytes, 64);
-                    expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p], segments,
-                                       count, memory);
-                    streams[p] = memory;
-                }
-            }
-            const part_place part{begin == 0, begin + count == job_.choice.segments};
-            run_tiles(streams, panels, first, segments, count, part, row, rows);
-            begin += count;
-        }
-    }
-
-    /// Which part of a dot product is computed.
-    struct part_place {
-        bool first;
-        bool last;
-    };
-
-    /// One part of all tiles of some rows and panels.
-    void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
-                   const row_segment* segments, std::size_t count, part_place part, std::size_t row,
-                   std::size_t rows) noexcept {
-        alignas(64) std::int32_t one_tile[most_rows * most_panels * panel_columns];
-        const std::byte* pointers[most_rows];
-        tile_work work{pointers, streams, segments, count, !part.first, one_tile};
-        const std::size_t tiles = ceil_div(rows, most_rows);
-        const std::size_t stride = panels * panel_columns;
-        const std::size_t column = first_panel * panel_columns;
-        const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
-        for (std::size_t t = 0; t < tiles; ++t) {
-            const std::size_t begin = part_begin(rows, tiles, t);
-            const std::size_t tile_rows = part_begin(rows, tiles, t + 1) - begin;
-            for (std::size_t r = 0; r < tile_rows; ++r)
-                pointers[r] = row_base_ + static_cast<std::ptrdiff_t>(begin + r) * row_stride_;
-            if (!part.first || !part.last)
-                work.tile = sum_memory_ + begin * stride;
-            find_kernel<Arch>(job_.choice, panels, tile_rows)(work);
-            if (part.last)
-                store_(work.tile, {row + begin, tile_rows, column, columns, stride});
-        }
-    }
-
     const gemm_job& job_;
     const packed_header& head_;
-    const Store& store_;
     std::byte* row_memory_;
-    std::int32_t* sum_memory_;
-    std::byte* panel_memory_;
+    panel_walk<Arch, Store> walk_;
     const std::byte* row_base_ = nullptr;
     std::ptrdiff_t row_stride_ = 0;
 };
