@@ -112,9 +112,6 @@ inline void check_extents(const gemm_operand& a, const packed_weights& weights, 
     if (a.inputs != weights.inputs())
         raise<shape_error>("gemm: activations [", a.codes.rows, ", ", a.inputs, "] times ", quoted(weights.name()),
                            " [", weights.outputs(), ", ", weights.inputs(), "]: the inputs differ");
-    if (weights.header().taps != 1)
-        raise<shape_error>("gemm: ", quoted(weights.name()), " is packed for a convolution with ",
-                           weights.header().taps, " taps");
     if (dst[0] != a.codes.rows || dst[1] != weights.outputs())
         raise<shape_error>("gemm: ", quoted(weights.name()), ": a destination of extents ", dst,
                            " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");

@@ -135,8 +135,6 @@ private:
             fail("blocks is ", head_.blocks, " for ", head_.inputs, " inputs in blocks of ", head_.block);
         if (kind == scale_kind::fixed_point && head_.blocks != 1)
             fail("blocks is ", head_.blocks, "; fixed-point scales do not change along the inputs");
-        if (head_.taps != 1)
-            fail("taps is ", head_.taps, ", not 1");
         if (head_.panels() > size / head_.panel_bytes())
             fail("outputs is ", head_.outputs, " and inputs ", head_.inputs, ", too many for ", size, " bytes");
         const std::uint32_t stored = head_.code_bits <= 2 ? 2 : head_.code_bits <= 4 ? 4 : 8;

@@ -74,8 +74,7 @@ struct packed_header {
     std::uint64_t codes = 0;                                  ///< [panel][depth block][unit][64]
     std::uint32_t byte_order = 0x0102'0304;                   ///< reads otherwise where the byte order differs
     std::uint32_t isa = 0;                                    ///< instruction set of the layout; 0: any
-    std::uint64_t taps = 1;                                   ///< of a convolution: each input comes once for each
-    std::uint64_t reserved[8] = {};                           ///< 0
+    std::uint64_t reserved[9] = {};                           ///< 0
 
     /// Panels of 16 outputs.
     [[nodiscard]] NOTCH_INLINE std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
@@ -87,11 +86,11 @@ struct packed_header {
     }
     /// Steps of a depth block of one term.
     [[nodiscard]] NOTCH_INLINE std::size_t steps(std::size_t h) const noexcept {
-        return taps * ceil_div(length(h), step_inputs);
+        return ceil_div(length(h), step_inputs);
     }
     /// Steps of all depth blocks of one term.
     [[nodiscard]] NOTCH_INLINE std::size_t term_steps() const noexcept {
-        return (blocks - 1) * taps * ceil_div(block, step_inputs) + steps(blocks - 1);
+        return (blocks - 1) * ceil_div(block, step_inputs) + steps(blocks - 1);
     }
     /// Steps in 64 bytes.
     [[nodiscard]] NOTCH_INLINE std::size_t unit_steps() const noexcept { return 8 / bits; }
@@ -101,7 +100,7 @@ struct packed_header {
     }
     /// Bytes of the codes of one panel.
     [[nodiscard]] NOTCH_INLINE std::size_t panel_bytes() const noexcept {
-        return terms * ((blocks - 1) * (ceil_div(taps * ceil_div(block, step_inputs), unit_steps()) * step_bytes) +
+        return terms * ((blocks - 1) * (ceil_div(ceil_div(block, step_inputs), unit_steps()) * step_bytes) +
                         code_bytes(blocks - 1));
     }
 };

@@ -27,6 +27,7 @@ struct kernel_choice {
     dot_finish finish = dot_finish::once;
     bool absorbs = false;        ///< exponents are multiplied into the panel operand
     bool signed_rows = false;    ///< the row operand of a quad is int8
+    std::size_t pieces = 1;      ///< of a depth block that rows hold apart: taps of a convolution, all of one length
     std::size_t longest_run = 0; ///< steps, at most
     std::size_t part_steps = 0;  ///< steps after which a part ends with the run
     std::size_t parts = 0;       ///< of a dot product, computed one after the other
@@ -71,8 +72,8 @@ inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, 
 /// Where a segment lies in a dot product.
 struct segment_place {
     std::size_t block = 0; ///< depth block of its term
-    std::size_t tap = 0;
-    std::size_t first = 0; ///< its first step among those of the block and tap
+    std::size_t piece = 0; ///< of the block
+    std::size_t first = 0; ///< its first step among those of the piece
     std::size_t step = 0;  ///< its first step among those of the term
     std::size_t steps = 0;
     bool begins = true;    ///< a run
@@ -84,16 +85,16 @@ struct segment_place {
 template <class Visit>
 NOTCH_INLINE void walk_segments(const packed_header& head, const kernel_choice& choice, const Visit& visit) {
     // Where nothing happens between depth blocks and rows are read in one go, the blocks are one.
-    const bool joined = choice.family != dot_family::chain && choice.finish == dot_finish::once && head.taps == 1;
+    const bool joined = choice.family != dot_family::chain && choice.finish == dot_finish::once && choice.pieces == 1;
     const std::size_t blocks = joined ? 1 : head.blocks;
     std::size_t part = 0;
     for (std::size_t term = 0; term < head.terms; ++term) {
         segment_place place;
         for (place.block = 0; place.block < blocks; ++place.block) {
-            const std::size_t piece = joined ? head.term_steps() : ceil_div(head.length(place.block), step_inputs);
-            std::size_t left = piece * head.taps;
+            std::size_t left = joined ? head.term_steps() : head.steps(place.block);
+            const std::size_t piece = left / choice.pieces;
             std::size_t run = 0;
-            for (place.tap = 0; place.tap < head.taps; ++place.tap) {
+            for (place.piece = 0; place.piece < choice.pieces; ++place.piece) {
                 for (place.first = 0; place.first < piece; place.first += place.steps) {
                     place.begins = run == 0;
                     if (place.begins)
@@ -130,10 +131,12 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
     });
 }
 
-/// Chooses family and finish.
-[[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits,
-                                                       const packed_header& head) noexcept {
+/// Chooses family and finish. `pieces`: of a depth block; `part`: bytes of panel operands that are expanded at once.
+[[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits, const packed_header& head,
+                                                       std::size_t pieces = 1,
+                                                       std::size_t part = part_panel_bytes) noexcept {
     kernel_choice choice;
+    choice.pieces = pieces;
     choice.signed_rows = traits.signed_rows;
     const bool shifts = head.block_shifts != 0 && head.largest_shift != 0;
     if (head.block_scales != 0) {
@@ -151,9 +154,8 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
         choice.finish = shifts && !choice.absorbs ? dot_finish::shift : dot_finish::once;
     }
     choice.row_bytes = head.term_steps() * row_step_bytes(choice.family);
-    choice.part_steps = panels_in_place(head, choice)
-                            ? unlimited_steps
-                            : part_panel_bytes / operand_step_bytes(choice.family) / traits.tile_panels;
+    choice.part_steps =
+        panels_in_place(head, choice) ? unlimited_steps : part / operand_step_bytes(choice.family) / traits.tile_panels;
     // A sum that is shifted is that of its pieces, shifted; a float sum is not.
     choice.longest_run = choice.finish == dot_finish::real ? unlimited_steps : choice.part_steps;
     if (choice.family == dot_family::chain) {
