@@ -1,0 +1,216 @@
+/// @file
+/// The plan of a convolution: kernel, segments of a dot product, and the cut into blocks of lines and tasks.
+///
+/// A pixel of the result is a row of a product. Its operand are the pixels of the image under the filter; nothing is
+/// unfolded. Where the kernel takes the codes as they are and no tap falls outside, rows point into the image. Otherwise
+/// a band of lines is copied, in the form of the kernel, with its padding, once for a block of lines of the result.
+#pragma once
+
+#include <notch/conv/geometry.hpp>
+#include <notch/conv/image.hpp>
+#include <notch/conv/packed_filters.hpp>
+#include <notch/core/config.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/gemm/panel_walk.hpp>
+#include <notch/gemm/plan.hpp>
+#include <notch/gemm/row_operand.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// Bytes of panel operands that a convolution expands at once.
+inline constexpr std::size_t conv_panel_bytes = std::size_t{32} << 10;
+/// Pixels of the result in a block, at most, unless a line has more.
+inline constexpr std::size_t conv_block_pixels = 1024;
+/// Bytes of a band, unless a line of the result needs more.
+inline constexpr std::size_t band_bytes = std::size_t{256} << 10;
+
+/// Images in memory.
+struct image_place {
+    const std::uint8_t* data = nullptr; ///< int8 where is_signed
+    bool is_signed = false;
+    std::int32_t zero_point = 0;
+    extents<4> shape{};             ///< [N, H, W, C]
+    std::ptrdiff_t strides[4] = {}; ///< of codes
+};
+
+/// A planned convolution.
+struct conv_job {
+    gemm_job product{};
+    const packed_filters* filters = nullptr;
+    image_place image{};
+    conv_geometry geometry{};
+    extents<4> result{}; ///< [N, OH, OW, O]
+
+    bool in_place = false;          ///< rows point into the image
+    std::size_t element = 1;        ///< bytes of a code in the operand
+    std::size_t band_columns = 0;   ///< pixels of a line of the band
+    std::ptrdiff_t pixel_bytes = 0; ///< from pixel to pixel, in the band or in the image
+    std::ptrdiff_t line_bytes = 0;  ///< from line to line
+    std::size_t column_step = 1;    ///< pixels of the operand from one result to the next
+    std::size_t line_step = 1;      ///< lines of the operand
+    std::size_t block_lines = 1;    ///< lines of the result in a block
+    std::size_t table_bytes = 0;    ///< workspace of a task: a pointer for each pixel of a block
+    std::size_t task_bytes = 0;     ///< workspace of a task
+
+    [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
+    [[nodiscard]] std::size_t workspace() const noexcept {
+        return product.cut.segment_bytes + product.cut.tasks() * task_bytes;
+    }
+    /// Lines of the band for some lines of the result.
+    [[nodiscard]] std::size_t band_lines(std::size_t count) const noexcept {
+        return filters->shape()[2] == 1
+                   ? count
+                   : (count - 1) * geometry.stride.h + (filters->shape()[2] - 1) * geometry.dilation.h + 1;
+    }
+};
+
+/// The place of an image.
+template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>& images) noexcept {
+    image_place place;
+    place.data = reinterpret_cast<const std::uint8_t*>(images.codes.data());
+    place.is_signed = lowest_code<Code> < 0;
+    place.zero_point = images.zero_point;
+    place.shape = images.codes.shape();
+    for (std::size_t axis = 0; axis < 4; ++axis)
+        place.strides[axis] = place.shape[axis] == 1 ? 0 : images.codes.stride(axis);
+    if (place.shape[3] == 1)
+        place.strides[3] = 1;
+    return place;
+}
+
+/// True where every tap of every result meets the image.
+[[nodiscard]] NOTCH_INLINE bool stays_inside(const conv_job& job) noexcept {
+    const extents<4>& filters = job.filters->shape();
+    const conv_geometry& g = job.geometry;
+    return g.padding.top == 0 && g.padding.left == 0 &&
+           (job.result[1] - 1) * g.stride.h + (filters[2] - 1) * g.dilation.h < job.image.shape[1] &&
+           (job.result[2] - 1) * g.stride.w + (filters[3] - 1) * g.dilation.w < job.image.shape[2];
+}
+
+/// True where rows may point into the image.
+[[nodiscard]] NOTCH_INLINE bool image_in_place(const conv_job& job) noexcept {
+    const kernel_choice& choice = job.product.choice;
+    const packed_filters& filters = *job.filters;
+    const std::size_t channels = filters.shape()[1];
+    const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
+    const auto pixel = static_cast<std::ptrdiff_t>(channels);
+    const bool whole_steps = filters.joined() ? channels * filters.shape()[3] % step_inputs == 0 &&
+                                                    (filters.shape()[3] == 1 || job.image.strides[2] == pixel)
+                                              : channels % step_inputs == 0 && filters.block() % step_inputs == 0;
+    return choice.family != dot_family::pair && wants_signed == job.image.is_signed && job.image.strides[3] == 1 &&
+           filters.order().empty() && whole_steps && stays_inside(job);
+}
+
+/// Where the operand of a result lies, in a band or in the image.
+NOTCH_INLINE void place_operand(conv_job& job) noexcept {
+    const extents<4>& filters = job.filters->shape();
+    const conv_geometry& g = job.geometry;
+    job.element = row_step_bytes(job.product.choice.family) / step_inputs;
+    job.in_place = image_in_place(job);
+    if (job.in_place) {
+        job.pixel_bytes = job.image.strides[2];
+        job.line_bytes = job.image.strides[1];
+        job.column_step = g.stride.w;
+        job.line_step = g.stride.h;
+        return;
+    }
+    // Filters of one column or line skip what they do not see.
+    job.column_step = filters[3] == 1 ? 1 : g.stride.w;
+    job.line_step = filters[2] == 1 ? 1 : g.stride.h;
+    job.band_columns = (job.result[2] - 1) * job.column_step + (filters[3] - 1) * g.dilation.w + 1;
+    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.image.shape[3] * job.element);
+    job.line_bytes = static_cast<std::ptrdiff_t>(job.band_columns) * job.pixel_bytes;
+}
+
+/// Bytes of a band, with some behind it that the last step of a piece may read.
+[[nodiscard]] NOTCH_INLINE std::size_t bytes_of_band(const conv_job& job, std::size_t lines) noexcept {
+    return job.in_place
+               ? 0
+               : round_up(job.band_lines(lines) * static_cast<std::size_t>(job.line_bytes) + step_inputs * job.element,
+                          64);
+}
+
+/// Cuts a convolution into blocks of lines and tasks.
+NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, std::size_t tasks) noexcept {
+    const packed_header& head = job.product.weights.header();
+    const kernel_choice& choice = job.product.choice;
+    gemm_blocking& cut = job.product.cut;
+    cut.tile_rows = traits.tile_rows;
+    cut.tile_panels = job.filters->groups() > 1 || head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
+    cut.groups = ceil_div(head.panels(), cut.tile_panels);
+    cut.copies_panels = !panels_in_place(head, choice);
+    cut.copies_rows = !job.in_place;
+    tasks = std::max<std::size_t>(tasks, 1);
+    // Few lines cannot be shared evenly; panels are, then.
+    cut.row_tasks = job.lines() < 8 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, job.lines());
+    cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
+    cut.segment_bytes = round_up(choice.segments * sizeof(row_segment), 64);
+
+    const std::size_t panels = cut.copies_panels ? cut.tile_panels * round_up(choice.part_bytes, 64) : 0;
+    const std::size_t width = job.result[2];
+    const auto sums = [&](std::size_t lines) {
+        return choice.parts > 1 ? lines * width * cut.tile_panels * step_bytes : 0;
+    };
+    const auto table = [&](std::size_t lines) { return round_up(lines * width * sizeof(void*), 64); };
+    const std::size_t image = job.image.shape[1] * job.image.shape[2] * job.image.shape[3];
+    // The workspace of one task stays below the image and 64 KiB, where one line of the result allows it.
+    const std::size_t all = image + (std::size_t{63} << 10);
+    const std::size_t taken = std::min(all, panels + cut.segment_bytes);
+    const auto fits = [&](std::size_t lines) {
+        const std::size_t band = bytes_of_band(job, lines);
+        return lines * width <= conv_block_pixels && band <= band_bytes &&
+               band + sums(lines) + table(lines) <= all - taken;
+    };
+    const std::size_t most = std::min(job.result[1], ceil_div(job.lines(), cut.row_tasks));
+    job.block_lines = 1;
+    for (std::size_t lines = 2; lines <= most && fits(lines); ++lines)
+        job.block_lines = lines;
+    job.block_lines = ceil_div(most, ceil_div(most, job.block_lines)); // blocks of like size
+    cut.row_bytes = bytes_of_band(job, job.block_lines);
+    cut.sum_bytes = sums(job.block_lines);
+    job.table_bytes = table(job.block_lines);
+    job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
+}
+
+/// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked.
+[[nodiscard]] NOTCH_INLINE conv_job plan_convolution(const kernel_traits& traits, const packed_filters& filters,
+                                                     const image_place& image, const conv_geometry& geometry,
+                                                     const extents<4>& result, std::size_t tasks) {
+    conv_job job;
+    job.filters = &filters;
+    job.image = image;
+    job.geometry = geometry;
+    job.result = result;
+    job.product.weights.base = filters.weights().bytes().data();
+    job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes);
+    activation_rows codes;
+    codes.is_signed = image.is_signed;
+    codes.zero_point = image.zero_point;
+    job.product.zero_point = operand_zero_point(job.product.choice, codes);
+    place_operand(job);
+    cut_convolution(job, traits, tasks);
+    return job;
+}
+
+/// The segments of all rows. `to` has choice.segments elements.
+inline void fill_segments(const conv_job& job, row_segment* to) noexcept {
+    const kernel_choice& choice = job.product.choice;
+    const packed_filters& filters = *job.filters;
+    const auto step = static_cast<std::ptrdiff_t>(row_step_bytes(choice.family));
+    const auto block = static_cast<std::ptrdiff_t>(filters.block() * job.element);
+    walk_segments(job.product.weights.header(), choice, [&](const segment_place& place) {
+        const std::size_t columns = filters.joined() ? 1 : filters.shape()[3];
+        const auto kh = static_cast<std::ptrdiff_t>(place.piece / columns * job.geometry.dilation.h);
+        const auto kw = static_cast<std::ptrdiff_t>(place.piece % columns * job.geometry.dilation.w);
+        const std::ptrdiff_t offset = kh * job.line_bytes + kw * job.pixel_bytes +
+                                      static_cast<std::ptrdiff_t>(place.block) * block +
+                                      static_cast<std::ptrdiff_t>(place.first) * step;
+        *to++ = {offset, static_cast<std::uint32_t>(place.steps), place.begins, place.ends, place.ends_part};
+    });
+}
+
+} // namespace notch::detail

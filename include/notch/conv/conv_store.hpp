@@ -1,0 +1,76 @@
+/// @file
+/// From tiles of sums to the destination of a convolution: the epilogue of gemm, over pixels as rows.
+#pragma once
+
+#include <notch/conv/packed_filters.hpp>
+#include <notch/core/tensor_view.hpp>
+#include <notch/epilogue/stage.hpp>
+#include <notch/gemm/store_tile.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// Stores tiles of one convolution; sums are floats or integers.
+template <class Arch, class Epilogue, class T, bool Floats> class conv_store {
+public:
+    conv_store(const Epilogue& epilogue, const epilogue_problem& problem, const packed_filters& filters,
+               std::int32_t zero_point, const strided_view<T, 4>& dst) noexcept
+        : epilogue_(epilogue), problem_(problem), filters_(filters), sums_(filters.sums()), zero_point_(zero_point),
+          dst_(dst), column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)) {
+        // Pixels of all images at one distance; strides of extent 1 mean nothing.
+        const auto pixel = dst.stride(2);
+        const auto line = static_cast<std::ptrdiff_t>(dst.extent(2)) * pixel;
+        joins_ = dst.extent(2) > 1 && (dst.extent(1) == 1 || dst.stride(1) == line) &&
+                 (dst.extent(0) == 1 || dst.stride(0) == static_cast<std::ptrdiff_t>(dst.extent(1)) * line);
+    }
+
+    void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
+        tile_place to = place;
+        if (filters_.groups() > 1) { // columns of groups that do not fill their panels
+            const std::size_t columns = filters_.group_columns();
+            const std::size_t used = filters_.group_outputs();
+            const std::size_t inside = place.column % columns;
+            to.column = place.column / columns * used + inside;
+            to.columns = std::min(place.columns, used - inside);
+        }
+        // As many rows at a time as lie at one distance.
+        const std::size_t width = joins_ ? problem_.rows : dst_.extent(2);
+        while (to.rows > 0) {
+            tile_place some = to;
+            some.rows = std::min(to.rows, width - to.row % width);
+            finish(tile, some);
+            tile += some.rows * to.stride;
+            to.row += some.rows;
+            to.rows -= some.rows;
+        }
+    }
+
+private:
+    void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
+        const std::size_t x = place.row % dst_.extent(2);
+        const std::size_t line = place.row / dst_.extent(2);
+        const std::ptrdiff_t pixel = dst_.stride(2);
+        T* first = dst_.data() + static_cast<std::ptrdiff_t>(line / dst_.extent(1)) * dst_.stride(0) +
+                   static_cast<std::ptrdiff_t>(line % dst_.extent(1)) * dst_.stride(1) +
+                   static_cast<std::ptrdiff_t>(x) * pixel;
+        // The store counts from row 0 of the product.
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_,
+                                                  first - static_cast<std::ptrdiff_t>(place.row) * pixel, pixel,
+                                                  column_stride_);
+        store.template finish<Floats>(tile, place);
+    }
+
+    const Epilogue& epilogue_;
+    const epilogue_problem& problem_;
+    const packed_filters& filters_;
+    const std::int32_t* sums_;
+    std::int32_t zero_point_;
+    const strided_view<T, 4>& dst_;
+    std::ptrdiff_t column_stride_;
+    bool joins_ = false;
+};
+
+} // namespace notch::detail

@@ -1,0 +1,178 @@
+/// @file
+/// One task of a convolution: bands of the image, pointers to the operand of each pixel, the walk over the panels.
+#pragma once
+
+#include <notch/conv/conv_plan.hpp>
+#include <notch/core/config.hpp>
+#include <notch/gemm/panel_walk.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace notch::detail {
+
+/// Copies lines of an image in the form of a kernel, with padding around them.
+template <class Arch> class band_maker {
+    using expand = simd::expand_ops<Arch>;
+
+public:
+    explicit band_maker(const conv_job& job) noexcept
+        : job_(job), image_(job.image), channels_(job.image.shape[3]), widens_(job.element == 2),
+          flips_(!widens_ && job.image.is_signed !=
+                                 (job.product.choice.family == dot_family::quad && job.product.choice.signed_rows)),
+          column_step_(job.filters->shape()[3] == 1 ? job.geometry.stride.w : 1) {
+        // Pixels of the band that lie in the image.
+        const std::size_t left = job.geometry.padding.left;
+        first_ = std::min(ceil_div(left, column_step_), job.band_columns);
+        const std::size_t end = left + image_.shape[2];
+        last_ = std::max(first_, std::min(ceil_div(end, column_step_), job.band_columns));
+    }
+
+    /// Writes the band for lines line .. line + lines of the result of image n.
+    void operator()(std::size_t n, std::size_t line, std::size_t lines, std::byte* to) const noexcept {
+        const std::size_t step = job_.filters->shape()[2] == 1 ? job_.geometry.stride.h : 1;
+        const std::size_t count = job_.band_lines(lines);
+        for (std::size_t l = 0; l < count; ++l, to += job_.line_bytes) {
+            // A line above the image wraps to a number beyond it.
+            const std::size_t h = line * job_.geometry.stride.h + l * step - job_.geometry.padding.top;
+            if (h < image_.shape[1])
+                write_line(image_.data + static_cast<std::ptrdiff_t>(n) * image_.strides[0] +
+                               static_cast<std::ptrdiff_t>(h) * image_.strides[1],
+                           to);
+            else
+                fill(job_.band_columns, to);
+        }
+        std::memset(to, 0, step_inputs * job_.element); // met by weights of value 0 only
+    }
+
+private:
+    /// Pixels of padding.
+    void fill(std::size_t pixels, std::byte* to) const noexcept {
+        const int code = widens_ ? 0 : flips_ ? (image_.zero_point & 0xff) ^ 0x80 : image_.zero_point & 0xff;
+        std::memset(to, code, pixels * static_cast<std::size_t>(job_.pixel_bytes));
+    }
+
+    void write_line(const std::uint8_t* line, std::byte* to) const noexcept {
+        fill(first_, to);
+        const std::size_t pixels = last_ - first_;
+        to += static_cast<std::ptrdiff_t>(first_) * job_.pixel_bytes;
+        const std::uint8_t* from =
+            line + static_cast<std::ptrdiff_t>(first_ * column_step_ - job_.geometry.padding.left) * image_.strides[2];
+        if (image_.strides[3] != 1 || !job_.filters->order().empty()) {
+            for (std::size_t x = 0; x < pixels; ++x)
+                gather(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2],
+                       to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
+        } else if (column_step_ == 1 && image_.strides[2] == static_cast<std::ptrdiff_t>(channels_)) {
+            write(from, pixels * channels_, to);
+        } else {
+            for (std::size_t x = 0; x < pixels; ++x)
+                write(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2], channels_,
+                      to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
+        }
+        fill(job_.band_columns - last_, to + static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes);
+    }
+
+    /// Channels that lie apart, or have an order.
+    void gather(const std::uint8_t* pixel, std::byte* to) const noexcept {
+        constexpr std::size_t piece = 256;
+        std::uint8_t codes[piece];
+        const auto order = job_.filters->order();
+        for (std::size_t c = 0; c < channels_; c += piece) {
+            const std::size_t count = std::min(piece, channels_ - c);
+            for (std::size_t i = 0; i < count; ++i) {
+                std::size_t channel = c + i;
+                if (!order.empty())
+                    channel = channel - channel % order.size() + order[channel % order.size()];
+                codes[i] = pixel[static_cast<std::ptrdiff_t>(channel) * image_.strides[3]];
+            }
+            write(codes, count, to + c * job_.element);
+        }
+    }
+
+    /// Codes that lie side by side.
+    void write(const std::uint8_t* codes, std::size_t count, std::byte* to) const noexcept {
+        if (widens_)
+            expand::widen_row(codes, count, image_.is_signed, image_.zero_point, reinterpret_cast<std::int16_t*>(to));
+        else if (flips_)
+            expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
+        else
+            std::memcpy(to, codes, count);
+    }
+
+    const conv_job& job_;
+    const image_place& image_;
+    std::size_t channels_;
+    bool widens_;
+    bool flips_;
+    std::size_t column_step_; ///< pixels of the image from one of the band to the next
+    std::size_t first_ = 0;
+    std::size_t last_ = 0;
+};
+
+/// One task.
+template <class Arch, class Store> class conv_task {
+public:
+    conv_task(const conv_job& job, const Store& store, std::byte* workspace) noexcept
+        : job_(job), make_band_(job), pointers_(reinterpret_cast<const std::byte**>(workspace)),
+          band_(workspace + job.table_bytes), walk_(job.product, store, band_ + job.product.cut.row_bytes) {}
+
+    /// Computes task number `task`.
+    void run(std::size_t task) noexcept {
+        const gemm_blocking& cut = job_.product.cut;
+        const std::size_t row_task = task / cut.column_tasks;
+        const std::size_t column_task = task % cut.column_tasks;
+        const std::size_t end = part_begin(job_.lines(), cut.row_tasks, row_task + 1);
+        const std::size_t first_group = part_begin(cut.groups, cut.column_tasks, column_task);
+        const std::size_t last_group = part_begin(cut.groups, cut.column_tasks, column_task + 1);
+        const std::size_t height = job_.result[1];
+        for (std::size_t line = part_begin(job_.lines(), cut.row_tasks, row_task); line < end;) {
+            const std::size_t y = line % height;
+            const std::size_t lines = std::min({job_.block_lines, height - y, end - line});
+            point(line / height, y, lines);
+            for (std::size_t group = first_group; group < last_group; ++group)
+                run_group(group, line * job_.result[2], lines * job_.result[2]);
+            line += lines;
+        }
+    }
+
+private:
+    /// Finds the operands of some lines of the result.
+    void point(std::size_t n, std::size_t y, std::size_t lines) noexcept {
+        const std::byte* line = band_;
+        if (job_.in_place)
+            line = reinterpret_cast<const std::byte*>(job_.image.data) +
+                   static_cast<std::ptrdiff_t>(n) * job_.image.strides[0] +
+                   static_cast<std::ptrdiff_t>(y * job_.line_step) * job_.line_bytes;
+        else
+            make_band_(n, y, lines, band_);
+        const std::byte** to = pointers_;
+        for (std::size_t l = 0; l < lines; ++l, line += static_cast<std::ptrdiff_t>(job_.line_step) * job_.line_bytes) {
+            const std::byte* pixel = line;
+            for (std::size_t x = 0; x < job_.result[2];
+                 ++x, pixel += static_cast<std::ptrdiff_t>(job_.column_step) * job_.pixel_bytes)
+                *to++ = pixel;
+        }
+    }
+
+    void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
+        const packed_filters& filters = *job_.filters;
+        if (filters.groups() == 1) {
+            walk_.run_group(group, row, rows, [this](std::size_t r) { return pointers_[r]; });
+            return;
+        }
+        // Each panel belongs to one group of channels.
+        const std::size_t channels = group * panel_columns / filters.group_columns() * filters.shape()[1];
+        walk_.run_group(group, row, rows,
+                        [this, offset = channels * job_.element](std::size_t r) { return pointers_[r] + offset; });
+    }
+
+    const conv_job& job_;
+    band_maker<Arch> make_band_;
+    const std::byte** pointers_;
+    std::byte* band_;
+    panel_walk<Arch, Store> walk_;
+};
+
+} // namespace notch::detail

@@ -1,0 +1,108 @@
+/// @file
+/// Packed filters: what conv2d reads, made by pack_filters.
+///
+/// The packed weights are those of a matrix [outputs, inputs] in which the channels of a depth block stand tap by tap:
+///
+///     joined      one depth block; for each kh: all channels of tap (kh, 0), of tap (kh, 1), ...; whole steps for each kh
+///     otherwise   for each block of channels: for each tap (kh, kw): the channels of the block; whole steps for each tap
+///
+/// What fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of
+/// their own.
+#pragma once
+
+#include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/core/tensor_view.hpp>
+#include <notch/gemm/packed_weights.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace notch {
+
+/// Filters [O, C / groups, KH, KW] in the form that conv2d reads.
+class packed_filters {
+public:
+    /// Nothing; every use but assignment is a state_error.
+    packed_filters() = default;
+    /// Filters of some extents in packed weights, see above. `order`: the channels of a group as the weights meet them.
+    packed_filters(packed_weights weights, const extents<4>& shape, std::size_t groups, std::size_t block, bool joined,
+                   std::vector<std::uint32_t> order)
+        : weights_(std::move(weights)), shape_(shape), groups_(groups), block_(block), joined_(joined),
+          order_(std::move(order)) {
+        if (group_columns() * groups_ == shape_[0])
+            return;
+        const auto gather = [this](auto& to, const auto& from) {
+            for (std::size_t o = 0; o < shape_[0] && !from.empty(); ++o)
+                to.push_back(from[o / group_outputs() * group_columns() + o % group_outputs()]);
+        };
+        gather(exponents_, weights_.exponents());
+        gather(multipliers_, weights_.multipliers());
+        gather(scales_, weights_.scales());
+        gather(sums_, std::span(weights_.section<std::int32_t>(weights_.header().sums), weights_.outputs()));
+    }
+
+    /// [O, C / groups, KH, KW].
+    [[nodiscard]] const extents<4>& shape() const noexcept { return shape_; }
+    /// Groups of channels and outputs.
+    [[nodiscard]] std::size_t groups() const noexcept { return groups_; }
+    /// Bits of a stored code: 8, 4 or 2.
+    [[nodiscard]] int bits() const { return weights_.bits(); }
+    /// What the scales are.
+    [[nodiscard]] scale_kind kind() const { return weights_.kind(); }
+    /// No sum of products with 8-bit codes, less their zero point, has a larger magnitude.
+    [[nodiscard]] std::int64_t bound() const { return weights_.bound(); }
+    /// Bytes of the packed weights.
+    [[nodiscard]] std::size_t size() const { return weights_.bytes().size(); }
+    /// For messages; may be empty.
+    [[nodiscard]] const std::string& name() const noexcept { return weights_.name(); }
+    /// Exponent of the scale that the sums of each output have (times that of the images); power-of-two scales only.
+    [[nodiscard]] std::span<const std::int32_t> exponents() const { return either(exponents_, weights_.exponents()); }
+    /// Multipliers of the scale that the sums of each output have: scale = multiplier * 2^(exponent - 31); fixed point only.
+    [[nodiscard]] std::span<const std::int32_t> multipliers() const {
+        return either(multipliers_, weights_.multipliers());
+    }
+    /// The scale that the sums of each output have, as floats; 1 where blocks have been scaled already.
+    [[nodiscard]] std::span<const float> scales() const { return either(scales_, weights_.scales()); }
+
+    /// @cond for the kernels
+    [[nodiscard]] const packed_weights& weights() const noexcept { return weights_; }
+    [[nodiscard]] const std::int32_t* sums() const {
+        return sums_.empty() ? weights_.section<std::int32_t>(weights_.header().sums) : sums_.data();
+    }
+    [[nodiscard]] std::size_t block() const noexcept { return block_; }
+    [[nodiscard]] bool joined() const noexcept { return joined_; }
+    [[nodiscard]] std::span<const std::uint32_t> order() const noexcept { return order_; }
+    /// Outputs of a group, and columns of its panels.
+    [[nodiscard]] std::size_t group_outputs() const noexcept { return shape_[0] / groups_; }
+    [[nodiscard]] std::size_t group_columns() const noexcept {
+        return groups_ == 1 ? shape_[0] : round_up(group_outputs(), detail::panel_columns);
+    }
+    /// Pieces of a depth block, see above.
+    [[nodiscard]] std::size_t pieces() const noexcept { return joined_ ? shape_[2] : shape_[2] * shape_[3]; }
+    /// @endcond
+
+private:
+    template <class T>
+    [[nodiscard]] static std::span<const T> either(const std::vector<T>& own, std::span<const T> packed) noexcept {
+        return own.empty() ? packed : std::span<const T>(own);
+    }
+
+    packed_weights weights_;
+    extents<4> shape_{};
+    std::size_t groups_ = 1;
+    std::size_t block_ = 0;
+    bool joined_ = false;
+    std::vector<std::uint32_t> order_;
+    // Of the outputs, where groups do not fill their panels.
+    std::vector<std::int32_t> exponents_;
+    std::vector<std::int32_t> multipliers_;
+    std::vector<float> scales_;
+    std::vector<std::int32_t> sums_;
+};
+
+} // namespace notch
