@@ -92,8 +92,8 @@ std::size_t wrong_facts(const matrix& m, std::size_t count, const level_facts& f
 template <class Arch, int Bits> void check_interleave() {
     std::size_t wrong_units = 0;
     std::size_t wrong = 0;
-    std::vector<std::size_t> counts{255, 256, 257, 511, 512, 1000, 4096};
-    for (std::size_t count = 1; count <= 100; ++count)
+    std::vector<std::size_t> counts{255, 256, 257, 1000};
+    for (std::size_t count = 1; count <= 70; ++count)
         counts.push_back(count);
     for (const std::size_t count : counts)
         for (const std::uint8_t offset : {std::uint8_t{0}, std::uint8_t{1 << (Bits - 1)}})

@@ -17,6 +17,7 @@
 #include <notch/core/tensor_view.hpp>
 #include <notch/gemm/pack_panel.hpp>
 #include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/weight_term.hpp>
 #include <notch/quant/quantized_tensor.hpp>
 #include <notch/simd/arch.hpp>
 

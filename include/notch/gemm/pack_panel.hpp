@@ -11,8 +11,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,7 +72,6 @@ private:
     struct panel_rows {
         const std::uint8_t* codes[panel_columns];
         std::size_t block[panel_columns]; ///< the quantizer's first block of the output
-        std::int32_t zero[panel_columns]; ///< level of the value 0 in the present depth block
         simd::code_rows rows;             ///< the present piece
     };
     [[nodiscard]] panel_rows rows_of(const weight_term& term, std::size_t panel) const noexcept {
@@ -84,7 +83,6 @@ private:
             const std::size_t row = sources_[panel * panel_columns + std::min(c, columns - 1)];
             result.codes[c] = term.codes + row * term.inputs;
             result.block[c] = term.block_of(row, 0);
-            result.zero[c] = -base;
             result.rows.rows[c] = nothing;
             result.rows.zero[c] = static_cast<std::uint8_t>(-base);
         }
@@ -98,73 +96,110 @@ private:
         bool passes = true;
         for (std::size_t t = 0; t < terms_.size(); ++t) {
             panel_rows rows = rows_of(terms_[t], panel);
-            for (std::size_t block = 0; block < head_.blocks; ++block) {
-                passes = write_block<Bits>(panel, t, block, rows, to) && passes;
-                to += head_.code_bytes(block);
+            for (std::size_t block = 0, count = 0; block < head_.blocks; block += count) {
+                const std::size_t whole = head_.inputs / head_.block - block; // blocks that are not cut short
+                count = whole < 2 || head_.block % simd::detail::code_granule != 0
+                            ? 1
+                            : std::clamp<std::size_t>(pack_piece / head_.block, 1, whole);
+                passes = (count == 1 ? write_block<Bits>(panel, t, block, rows, to)
+                                     : write_blocks<Bits>(panel, t, block, count, rows, to)) &&
+                         passes;
+                to += count * head_.code_bytes(block);
             }
         }
         return passes;
     }
 
-    /// The same for one depth block.
+    /// Levels of zeros, biases, scales and exponents of one depth block.
     template <int Bits>
-    [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
-                                   std::uint8_t* to) noexcept {
+    NOTCH_INLINE void enter_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
         const std::size_t h = t * head_.blocks + block;
-        const std::size_t first = block * head_.block;
-        const std::size_t length = head_.length(block);
-        const std::size_t source = term.blocks == 1 ? 0 : first / term.block_inputs;
+        const std::size_t source = term.blocks == 1 ? 0 : block * head_.block / term.block_inputs;
         const std::size_t columns = columns_of(panel);
         if (!term.zero_points.empty())
-            for (std::size_t c = 0; c < columns; ++c) {
-                from.zero[c] = term.zero_points[from.block[c] + source] - term.base(Bits);
-                from.rows.zero[c] = static_cast<std::uint8_t>(from.zero[c]);
-            }
+            for (std::size_t c = 0; c < columns; ++c)
+                from.rows.zero[c] =
+                    static_cast<std::uint8_t>(term.zero_points[from.block[c] + source] - term.base(Bits));
         if (head_.biases != 0)
             std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, h), from.rows.zero, panel_columns);
         if (head_.block_scales != 0)
             for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
                 at<float>(head_.block_scales)[table_index(panel, h) + c] = term.reals[from.block[c] + source];
-
         block_facts& facts = facts_[h];
         facts = {};
         if (!term.exponents.empty())
             for (std::size_t c = 0; c < panel_columns; ++c)
                 facts.exponent[c] = term.exponents[from.block[c] + source];
-        // What is refused: levels that the width does not have, and values that the kernels do not take.
-        const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width)) - term.base(Bits);
-        const std::int32_t highest = lowest + (1 << term.width) - 1;
-        std::int32_t refused = 0;
-        for (std::size_t at = 0; at < length; at += pack_piece) {
-            const std::size_t count = std::min(pack_piece, length - at);
-            for (std::size_t c = 0; c < columns; ++c)
-                from.rows.rows[c] = from.codes[c] + (first + at);
-            const simd::level_facts seen =
-                simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * at);
-            const auto counted = static_cast<std::int32_t>(round_up(count, simd::detail::code_granule));
-            refused |= add_piece(from.zero, counted, seen, lowest, highest, facts);
-        }
-        return refused == 0;
     }
 
-    /// Adds what has been seen of a piece. Not 0 where a level or a value is refused.
-    static NOTCH_INLINE std::int32_t add_piece(const std::int32_t* zero, std::int32_t count,
-                                               const simd::level_facts& seen, std::int32_t lowest, std::int32_t highest,
-                                               block_facts& facts) noexcept {
+    /// The codes of one depth block, piece by piece. False where one is refused.
+    template <int Bits>
+    [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
+                                   std::uint8_t* to) noexcept {
+        const std::size_t length = head_.length(block);
+        enter_block<Bits>(panel, t, block, from);
+        const level_limits limits(terms_[t], Bits);
+        bool passes = true;
+        for (std::size_t first = 0; first < length; first += pack_piece) {
+            const std::size_t count = std::min(pack_piece, length - first);
+            for (std::size_t c = 0; c < columns_of(panel); ++c)
+                from.rows.rows[c] = from.codes[c] + (block * head_.block + first);
+            const simd::level_facts seen =
+                simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * first);
+            passes &= add_piece(from.rows.zero, count, seen, limits, facts_[t * head_.blocks + block]);
+        }
+        return passes;
+    }
+
+    /// The codes of several short depth blocks, which make one piece.
+    template <int Bits>
+    [[nodiscard]] bool write_blocks(std::size_t panel, std::size_t t, std::size_t block, std::size_t count,
+                                    panel_rows& from, std::uint8_t* to) noexcept {
+        constexpr std::size_t most = pack_piece / simd::detail::code_granule;
+        std::uint8_t zeros[most][panel_columns];
+        simd::level_facts seen[most];
+        for (std::size_t b = 0; b < count; ++b) {
+            enter_block<Bits>(panel, t, block + b, from);
+            std::memcpy(zeros[b], from.rows.zero, panel_columns);
+        }
+        for (std::size_t c = 0; c < columns_of(panel); ++c)
+            from.rows.rows[c] = from.codes[c] + block * head_.block;
+        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], count, head_.block, to, seen);
+        const level_limits limits(terms_[t], Bits);
+        bool passes = true;
+        for (std::size_t b = 0; b < count; ++b)
+            passes &= add_piece(zeros[b], head_.block, seen[b], limits, facts_[t * head_.blocks + block + b]);
+        return passes;
+    }
+
+    /// The levels that a width has.
+    struct level_limits {
+        std::int32_t lowest;
+        std::int32_t highest;
+        level_limits(const weight_term& term, std::uint32_t bits) noexcept
+            : lowest(term.base(static_cast<std::uint32_t>(term.width)) - term.base(bits)),
+              highest(lowest + (1 << term.width) - 1) {}
+    };
+
+    /// Adds what has been seen of a piece. False where a level is none of the width or a value none that kernels take.
+    static NOTCH_INLINE bool add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
+                                       level_limits limits, block_facts& facts) noexcept {
+        const auto count = static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule));
         constexpr std::int32_t most = 1 << 30;
         std::int32_t excess = 0; // negative where something is
         for (std::size_t c = 0; c < panel_columns; ++c) {
-            const std::int32_t sum = seen.sum[c] - count * zero[c];
-            const std::int32_t above = seen.highest[c] - zero[c];
-            const std::int32_t below = zero[c] - seen.lowest[c];
+            const std::int32_t zero = zeros[c];
+            const std::int32_t sum = seen.sum[c] - count * zero;
+            const std::int32_t above = seen.highest[c] - zero;
+            const std::int32_t below = zero - seen.lowest[c];
             facts.sum[c] = std::min(std::max(facts.sum[c], -most), most) + sum;
             facts.magnitude[c] = std::min(facts.magnitude[c], most) + sum + 2 * seen.below[c];
             facts.largest[c] = std::max(facts.largest[c], std::max(above, below));
-            excess |= (127 - above) | (128 - below) | (highest - seen.highest[c]) | (seen.lowest[c] - lowest) |
-                      (highest - zero[c]) | (zero[c] - lowest);
+            excess |= (127 - above) | (128 - below) | (limits.highest - seen.highest[c]) |
+                      (seen.lowest[c] - limits.lowest) | (limits.highest - zero) | (zero - limits.lowest);
         }
-        return excess < 0 ? 1 : 0;
+        return excess >= 0;
     }
 
     [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {

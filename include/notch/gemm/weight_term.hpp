@@ -1,5 +1,5 @@
 /// @file
-/// What pack knows of a quantized matrix, and the header that it plans from that. Part of gemm/pack.hpp.
+/// What is packed, and the header of the result. Part of gemm/pack.hpp.
 #pragma once
 
 #include <notch/core/error.hpp>

@@ -70,19 +70,29 @@ namespace detail {
 /// Codes per output that are interleaved at a time: four steps, one or more whole units.
 inline constexpr std::size_t code_granule = 16;
 
-/// Interleaves granules of the outputs of register `Register`.
+/// Nothing seen yet.
+NOTCH_INLINE void clear(level_facts& facts) noexcept {
+    for (std::size_t c = 0; c < 16; ++c) {
+        facts.sum[c] = 0;
+        facts.below[c] = 0;
+        facts.highest[c] = 0;
+        facts.lowest[c] = 255;
+    }
+}
+
+/// Interleaves granules of the outputs of register `Register`. `zeros`: level of the value 0 of each output.
 template <class Arch, int Bits, std::size_t Register>
-NOTCH_INLINE void interleave_granules(const code_rows& from, std::size_t at, std::size_t granules, std::uint8_t* to,
-                                      level_facts& facts) noexcept {
+NOTCH_INLINE void interleave_granules(const code_rows& from, const std::uint8_t* zeros, std::size_t at,
+                                      std::size_t granules, std::uint8_t* to, level_facts& facts) noexcept {
     using ops = code_ops<Arch>;
     constexpr std::size_t outputs = 16 / ops::count;
     constexpr std::size_t first = Register * outputs;
-    constexpr std::size_t most = 16; // granules that are summed in words: 16 * 4 * 510 < 2^15
+    constexpr std::size_t most = 16;   // granules that are summed in words: 16 * 4 * 510 < 2^15
     const std::uint8_t* rows[outputs]; // of our own: what is stored may be anything else, as far as a compiler knows
     for (std::size_t c = 0; c < outputs; ++c)
         rows[c] = from.rows[first + c];
     const auto offset = ops::everywhere(from.offset);
-    const auto zero = ops::spread(from.zero + first);
+    const auto zero = ops::spread(zeros + first);
     auto highest = ops::everywhere(0);
     auto lowest = ops::everywhere(255);
     to += 4 * first;
@@ -130,18 +140,15 @@ NOTCH_INLINE void interleave_granules(const code_rows& from, std::size_t at, std
     ops::keep_smaller(lowest, facts.lowest + first);
 }
 
-/// Interleaves granules of all outputs.
-template <class Arch, int Bits>
-NOTCH_INLINE void interleave_all(const code_rows& from, std::size_t at, std::size_t granules, std::uint8_t* to,
-                                 level_facts& facts) noexcept {
-    constexpr std::size_t count = code_ops<Arch>::count;
-    interleave_granules<Arch, Bits, 0>(from, at, granules, to, facts);
-    if constexpr (count > 1)
-        interleave_granules<Arch, Bits, 1>(from, at, granules, to, facts);
-    if constexpr (count > 2) {
-        interleave_granules<Arch, Bits, 2>(from, at, granules, to, facts);
-        interleave_granules<Arch, Bits, 3>(from, at, granules, to, facts);
-    }
+/// Interleaves blocks of whole granules: one register of outputs after the other, so that few rows are read at a time.
+template <class Arch, int Bits, std::size_t Register = 0>
+NOTCH_INLINE void interleave_granules_of_blocks(const code_rows& from, const std::uint8_t* zeros, std::size_t blocks,
+                                                std::size_t granules, std::uint8_t* to, level_facts* facts) noexcept {
+    for (std::size_t b = 0; b < blocks; ++b)
+        interleave_granules<Arch, Bits, Register>(from, zeros + 16 * b, b * granules * code_granule, granules,
+                                                  to + b * granules * 32 * Bits, facts[b]);
+    if constexpr (Register + 1 < code_ops<Arch>::count)
+        interleave_granules_of_blocks<Arch, Bits, Register + 1>(from, zeros, blocks, granules, to, facts);
 }
 
 } // namespace detail
@@ -155,14 +162,9 @@ template <class Arch, int Bits>
                                                         std::uint8_t* to) noexcept {
     using detail::code_granule;
     level_facts facts;
-    for (std::size_t c = 0; c < 16; ++c) {
-        facts.sum[c] = 0;
-        facts.below[c] = 0;
-        facts.highest[c] = 0;
-        facts.lowest[c] = 255;
-    }
+    detail::clear(facts);
     const std::size_t granules = count / code_granule;
-    detail::interleave_all<Arch, Bits>(from, 0, granules, to, facts);
+    detail::interleave_granules_of_blocks<Arch, Bits>(from, from.zero, 1, granules, to, &facts);
     const std::size_t whole = granules * code_granule;
     if (whole == count)
         return facts;
@@ -175,10 +177,20 @@ template <class Arch, int Bits>
         std::memcpy(codes[c], from.rows[c] + whole, count - whole);
         rest.rows[c] = codes[c];
     }
-    detail::interleave_all<Arch, Bits>(rest, 0, 1, units, facts);
+    detail::interleave_granules_of_blocks<Arch, Bits>(rest, rest.zero, 1, 1, units, &facts);
     constexpr std::size_t unit_codes = std::size_t{32} / Bits; // per output
     std::memcpy(to + std::size_t{2} * Bits * whole, units, (count - whole + unit_codes - 1) / unit_codes * 64);
     return facts;
+}
+
+/// The same for `blocks` depth blocks that follow each other, of `length` codes each, a multiple of sixteen.
+/// `zeros`: [blocks][16], in place of those of `from`. Writes what it has seen of each block.
+template <class Arch, int Bits>
+NOTCH_INLINE void interleave_blocks(const code_rows& from, const std::uint8_t* zeros, std::size_t blocks,
+                                    std::size_t length, std::uint8_t* to, level_facts* facts) noexcept {
+    for (std::size_t b = 0; b < blocks; ++b)
+        detail::clear(facts[b]);
+    detail::interleave_granules_of_blocks<Arch, Bits>(from, zeros, blocks, length / detail::code_granule, to, facts);
 }
 
 } // namespace notch::simd
