@@ -25,9 +25,9 @@ namespace notch::detail {
 struct kernel_choice {
     dot_family family = dot_family::quad;
     dot_finish finish = dot_finish::once;
-    bool absorbs = false;        ///< exponents are multiplied into the panel operand
-    bool signed_rows = false;    ///< the row operand of a quad is int8
-    std::size_t pieces = 1;      ///< of a depth block that rows hold apart: taps of a convolution, all of one length
+    bool absorbs = false;     ///< exponents are multiplied into the panel operand
+    bool signed_rows = false; ///< the row operand of a quad is int8
+    std::size_t pieces = 0; ///< of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side
     std::size_t longest_run = 0; ///< steps, at most
     std::size_t part_steps = 0;  ///< steps after which a part ends with the run
     std::size_t parts = 0;       ///< of a dot product, computed one after the other
@@ -85,16 +85,16 @@ struct segment_place {
 template <class Visit>
 NOTCH_INLINE void walk_segments(const packed_header& head, const kernel_choice& choice, const Visit& visit) {
     // Where nothing happens between depth blocks and rows are read in one go, the blocks are one.
-    const bool joined = choice.family != dot_family::chain && choice.finish == dot_finish::once && choice.pieces == 1;
+    const bool joined = choice.family != dot_family::chain && choice.finish == dot_finish::once && choice.pieces == 0;
     const std::size_t blocks = joined ? 1 : head.blocks;
     std::size_t part = 0;
     for (std::size_t term = 0; term < head.terms; ++term) {
         segment_place place;
         for (place.block = 0; place.block < blocks; ++place.block) {
             std::size_t left = joined ? head.term_steps() : head.steps(place.block);
-            const std::size_t piece = left / choice.pieces;
+            const std::size_t piece = left / std::max<std::size_t>(choice.pieces, 1);
             std::size_t run = 0;
-            for (place.piece = 0; place.piece < choice.pieces; ++place.piece) {
+            for (place.piece = 0; left != 0; ++place.piece) {
                 for (place.first = 0; place.first < piece; place.first += place.steps) {
                     place.begins = run == 0;
                     if (place.begins)
@@ -133,7 +133,7 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
 
 /// Chooses family and finish. `pieces`: of a depth block; `part`: bytes of panel operands that are expanded at once.
 [[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits, const packed_header& head,
-                                                       std::size_t pieces = 1,
+                                                       std::size_t pieces = 0,
                                                        std::size_t part = part_panel_bytes) noexcept {
     kernel_choice choice;
     choice.pieces = pieces;

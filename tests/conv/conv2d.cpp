@@ -1,0 +1,260 @@
+/// @file
+/// conv2d of every instruction set against conv/reference.hpp, bit for bit, over geometries by chance.
+#include "conv/filter_cases.hpp"
+#include "gemm/guarded.hpp"
+
+#include <notch/conv/conv2d.hpp>
+#include <notch/conv/pack_filters.hpp>
+#include <notch/conv/reference.hpp>
+#include <notch/epilogue/activation.hpp>
+#include <notch/epilogue/add_bias.hpp>
+#include <notch/epilogue/add_residual.hpp>
+#include <notch/epilogue/real_requantize.hpp>
+#include <notch/epilogue/shift_requantize.hpp>
+
+#include <cstring>
+#include <numeric>
+
+using namespace conv_cases;
+
+namespace {
+
+/// Calls f(arch) for every instruction set of the flags.
+template <class F, class... Archs> void for_each_arch_of(const F& f, simd::arch_list<Archs...>) {
+    const auto visit = [&]<class Arch>(Arch arch) {
+        if constexpr (simd::compiled_for<Arch>)
+            f(arch);
+    };
+    (visit(Archs{}), ...);
+}
+
+/// A copy of images between pages that nobody may touch, side by side in memory.
+template <class T> class guarded_images {
+public:
+    explicit guarded_images(const any_images<T>& from, guarded::side side)
+        : memory_(element_count<4>(from.codes.shape()), side), from_(from) {
+        std::size_t i = 0;
+        for_each_place(from.codes.shape(), [&](auto n, auto h, auto w, auto c) {
+            reinterpret_cast<T*>(memory_.data())[i++] = from.codes.at(n, h, w, c);
+        });
+    }
+    [[nodiscard]] image_codes<T> plain() const {
+        const strided_view<const T, 4> view(reinterpret_cast<const T*>(memory_.data()), from_.codes.shape());
+        return {view, from_.zero_point, from_.exponent, from_.scale};
+    }
+
+private:
+    guarded::bytes memory_;
+    const any_images<T>& from_;
+};
+
+/// conv2d on every instruction set, images with strides by chance and side by side, several tasks, the smallest
+/// workspace; returns what went wrong first.
+template <class T, class Filters, class Epilogue, class To>
+std::string compare(sequence& random, const any_images<T>& a, const Filters& w, const conv_geometry& g,
+                    const extents<4>& result, const Epilogue& epilogue, To fill) {
+    any_strides<To> wanted(random, result, fill);
+    reference_conv2d(a.plain(), w, g, epilogue, wanted.view());
+    const packed_filters packed = pack_filters(w, g);
+    const guarded_images<T> dense(a, random.between(0, 1) == 0 ? guarded::side::front : guarded::side::back);
+    std::string first;
+    const auto check = [&](auto arch, const image_codes<T>& images, std::size_t tasks) {
+        using isa = decltype(arch);
+        any_strides<To> got(random, result, fill);
+        guarded::bytes workspace(conv_workspace<isa>(images, packed, g, tasks));
+        const auto backwards = [](std::size_t count, const auto& task) {
+            while (count > 0)
+                task(--count);
+        };
+        conv2d<isa>(images, packed, g, epilogue, got.view(), {tasks, {workspace.data(), workspace.size()}}, backwards);
+        for_each_place(result, [&](auto n, auto h, auto x, auto o) {
+            const To one = wanted.at(n, h, x, o);
+            const To other = got.at(n, h, x, o);
+            if (std::memcmp(&one, &other, sizeof one) != 0 && first.empty())
+                first = detail::text(isa::name, ", ", tasks, " tasks: result (", n, ", ", h, ", ", x, ", ", o, ") is ",
+                                     +other, ", not ", +one, "; images ", a.codes.shape(), ", filters ", packed.shape(),
+                                     ", groups ", g.groups, ", stride ", g.stride.h, 'x', g.stride.w, ", dilation ",
+                                     g.dilation.h, 'x', g.dilation.w);
+        });
+        if (!got.gaps_hold(fill) && first.empty())
+            first = detail::text(isa::name, ": wrote outside the destination");
+    };
+    for_each_arch_of(
+        [&](auto arch) {
+            check(arch, a.plain(), 1);
+            check(arch, dense.plain(), random.between(0, 1) == 0 ? 2 : 7);
+        },
+        simd::every_arch{});
+    return first;
+}
+
+/// Blocks as a granularity wants them.
+template <class Q> block_sizes blocks_of(sequence& random, const extents<4>& filters) {
+    if (std::is_same_v<typename Q::granularity_type, per_tensor>)
+        return whole(filters);
+    if (std::is_same_v<typename Q::granularity_type, per_channel<0>>)
+        return {1, filters[1]};
+    return {std::is_same_v<typename Q::granularity_type, per_group<>> ? 1 : random.size(1, filters[0]),
+            random.size(1, filters[1])};
+}
+
+template <class Q, class T>
+void many(std::uint64_t seed, int rounds, int spread, std::size_t channels, filling fill = filling::random) {
+    sequence random(seed);
+    for (int round = 0; round < rounds; ++round) {
+        const problem p(random, channels, channels < 10 ? 12 : 40, channels < 10 ? 12 : 9);
+        const auto w = any_filters<Q>(random, p.filters, blocks_of<Q>(random, p.filters), spread, fill);
+        any_images<T> a(random, p.images, fill);
+        INFO("seed " << seed << ", round " << round);
+        if constexpr (std::is_same_v<typename Q::scale_value, std::int32_t>) {
+            std::vector<std::int32_t> bias;
+            for (std::size_t o = 0; o < p.filters[0]; ++o)
+                bias.push_back(random.between(-5000, 5000));
+            REQUIRE(compare(random, a, w, p.geometry, p.result, identity{}, std::int32_t{77}) == "");
+            REQUIRE(compare(random, a, w, p.geometry, p.result,
+                            add_bias{bias} | shift_requantize<>{a.exponent + (spread > 4 ? 3 : -1)} | relu{} |
+                                add_zero_point{3},
+                            std::uint8_t{99}) == "");
+        } else {
+            a.scale = 0.0173F;
+            REQUIRE(compare(random, a, w, p.geometry, p.result, to_real{}, -1.0F) == "");
+            REQUIRE(compare(random, a, w, p.geometry, p.result, real_requantize<>{0.02F} | add_zero_point{-5},
+                            std::int8_t{99}) == "");
+        }
+    }
+}
+
+using pot_blocks4 = quantizer<bits<4>, sub_layer<>, power_of_two<>>;
+using pot_blocks8 = quantizer<bits<8>, sub_layer<>, power_of_two<>>;
+using affine2 = quantizer<bits<2, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
+
+} // namespace
+
+TEST_CASE("convolutions with 8-bit filters", "[conv]") {
+    many<quantizer<bits<8>, per_channel<0>, power_of_two<>>, std::uint8_t>(101, 300, 2, 9);
+    many<quantizer<bits<8>, per_channel<0>, power_of_two<>>, std::int8_t>(102, 60, 2, 40);
+    many<pot_blocks8, std::uint8_t>(103, 120, 1, 12);
+    many<pot_blocks8, std::uint8_t>(104, 60, 9, 12); // a shift between blocks
+}
+
+TEST_CASE("convolutions with 4-bit filters", "[conv]") {
+    many<quantizer<bits<4>, per_channel<0>, power_of_two<>>, std::uint8_t>(111, 300, 2, 9);
+    many<pot_blocks4, std::uint8_t>(112, 120, 3, 24);
+    many<pot_blocks4, std::int8_t>(113, 60, 3, 40);
+    many<pot_blocks4, std::uint8_t>(114, 40, 14, 12);
+}
+
+TEST_CASE("convolutions with 2-bit filters", "[conv]") {
+    many<quantizer<bits<2>, per_tensor, power_of_two<>>, std::uint8_t>(121, 200, 0, 9);
+    many<affine2, std::uint8_t>(122, 120, 3, 24);
+    many<affine2, std::int8_t>(123, 60, 3, 30);
+}
+
+TEST_CASE("convolutions with real scales", "[conv]") {
+    many<quantizer<bits<8>, per_channel<0>, real_scale>, std::uint8_t>(131, 150, 2, 20);
+    many<quantizer<bits<4>, per_group<>, real_scale>, std::uint8_t>(132, 120, 2, 24);
+    many<quantizer<bits<8, unsigned_codes>, sub_layer<>, real_scale, nearest_even, affine>, std::int8_t>(133, 100, 2,
+                                                                                                         12);
+}
+
+TEST_CASE("convolutions of codes at an end", "[conv]") {
+    for (const filling fill : {filling::lowest, filling::highest}) {
+        many<quantizer<bits<8>, per_channel<0>, power_of_two<>>, std::uint8_t>(141, 30, 0, 30, fill);
+        many<pot_blocks4, std::uint8_t>(142, 30, 3, 30, fill);
+        many<affine2, std::int8_t>(143, 30, 3, 30, fill);
+    }
+}
+
+TEST_CASE("convolutions whose sums are computed in parts and whose lines take several blocks", "[conv]") {
+    sequence random(151);
+    const auto large = [&](auto policy, const extents<4>& images, const extents<4>& filters, const conv_geometry& g,
+                           int spread) {
+        using q = decltype(policy);
+        const extents<4> result = conv_extents(images, filters, g);
+        const auto w = any_filters<q>(random, filters, blocks_of<q>(random, filters), spread);
+        const any_images<std::uint8_t> a(random, images);
+        REQUIRE(compare(random, a, w, g, result, identity{}, std::int32_t{5}) == "");
+    };
+    large(quantizer<bits<8>, per_channel<0>, power_of_two<>>{}, {1, 5, 5, 300}, {20, 300, 3, 3},
+          {.padding = {1, 1, 1, 1}}, 2);
+    large(quantizer<bits<4>, per_channel<0>, power_of_two<>>{}, {2, 4, 4, 500}, {17, 500, 3, 3},
+          {.padding = {1, 1, 1, 1}}, 2);
+    large(quantizer<bits<8>, per_channel<0>, power_of_two<>>{}, {1, 70, 65, 3}, {16, 3, 7, 7},
+          {.stride = {2, 2}, .padding = {3, 3, 3, 3}}, 2);
+    large(quantizer<bits<8>, per_channel<0>, power_of_two<>>{}, {1, 40, 40, 64}, {33, 64, 1, 1}, {.stride = {2, 2}}, 2);
+    large(quantizer<bits<2>, per_channel<0>, power_of_two<>>{}, {1, 33, 31, 32}, {40, 4, 3, 3},
+          {.padding = {1, 1, 1, 1}, .groups = 8}, 2);
+}
+
+TEST_CASE("convolutions with channel orders, and of two terms", "[conv]") {
+    using coarse_type = quantizer<bits<8, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
+    sequence random(161);
+    for (int round = 0; round < 60; ++round) {
+        const problem p(random, 12, 12);
+        auto w = any_filters<pot_blocks4>(random, p.filters, blocks_of<pot_blocks4>(random, p.filters));
+        const any_images<std::uint8_t> a(random, p.images);
+        const auto shuffled = [&](std::size_t count) {
+            std::vector<std::uint32_t> order(count);
+            std::iota(order.begin(), order.end(), 0U);
+            for (std::size_t i = count; i-- > 1;)
+                std::swap(order[i], order[random.size(0, i)]);
+            return order;
+        };
+        w.params.output_order = shuffled(p.filters[0]);
+        w.params.input_order = shuffled(p.filters[1]);
+        REQUIRE(compare(random, a, w, p.geometry, p.result, identity{}, std::int32_t{5}) == "");
+
+        extents<4> small = p.filters;
+        for (const std::size_t axis : {2U, 3U})
+            while (small[axis] > 2 && random.between(0, 2) != 0)
+                small[axis] -= 2;
+        const auto fine = any_filters<pot_blocks4>(random, p.filters, blocks_of<pot_blocks4>(random, p.filters));
+        const auto coarse = any_filters<coarse_type>(random, small, blocks_of<coarse_type>(random, small));
+        REQUIRE(compare(random, a, filter_terms{coarse, fine}, p.geometry, p.result, identity{}, std::int32_t{5}) ==
+                "");
+    }
+}
+
+TEST_CASE("a workspace for a convolution of 3 x 3 is smaller than its images and 64 KiB", "[conv]") {
+    using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    sequence random(171);
+    const conv_geometry g{.padding = {1, 1, 1, 1}};
+    for (const extents<4>& images : {extents<4>{1, 56, 56, 64}, {1, 28, 28, 128}, {1, 14, 14, 256}, {1, 7, 7, 512}}) {
+        const packed_filters packed = pack_filters(any_filters<w8>(random, {64, images[3], 3, 3}, {1, images[3]}), g);
+        const dense_tensor<std::uint8_t, 4> codes(images);
+        for_each_arch_of(
+            [&](auto arch) {
+                INFO(decltype(arch)::name << ", images of " << images[1]);
+                CHECK(conv_workspace<decltype(arch)>(codes, packed, g) < codes.size() + (std::size_t{64} << 10));
+            },
+            simd::every_arch{});
+    }
+}
+
+TEST_CASE("what conv2d refuses leaves the destination alone", "[conv][error]") {
+    using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    sequence random(181);
+    const auto w = any_filters<w8>(random, {4, 2, 3, 3}, {1, 2});
+    const packed_filters packed = pack_filters(w);
+    const any_images<std::uint8_t> a(random, {1, 5, 5, 2});
+    dense_tensor<std::int32_t, 4> dst({1, 3, 3, 4}, 77);
+    const auto refuses = [&]<class Error>(Error*, const conv_geometry& g, const std::string& part) {
+        const std::string message = message_of<Error>([&] { conv2d(a.plain(), packed, g, identity{}, dst); });
+        INFO(message);
+        CHECK(message.find(part) != std::string::npos);
+    };
+    refuses(static_cast<shape_error*>(nullptr), {.padding = {1, 1, 1, 1}}, "a destination of extents");
+    refuses(static_cast<shape_error*>(nullptr), {.groups = 2}, "is packed for 1 groups, the geometry has 2");
+    refuses(static_cast<unsupported_error*>(nullptr), {.dilation = {1, 2}, .padding = {0, 1, 0, 1}},
+            "is packed for a dilation of 1 along the width");
+    refuses(static_cast<range_error*>(nullptr), {.stride = {0, 1}}, "stride");
+    std::byte little[64];
+    const std::string text = message_of<range_error>([&] {
+        conv2d(a.plain(), packed, {}, identity{}, dst, {1, little});
+    });
+    CHECK(text.find("a workspace of 64 bytes; conv_workspace asks for ") != std::string::npos);
+    CHECK_THROWS_AS(conv2d(a.plain(), packed_filters(), {}, identity{}, dst), state_error);
+    CHECK_THROWS_AS(pack_filters(w, {.groups = 3}), shape_error);
+    for (const std::int32_t x : dst.elements())
+        CHECK(x == 77);
+}
