@@ -1,0 +1,196 @@
+/// @file
+/// The kernel of depthwise convolutions: sums of some outputs of one output line, in sixteen channels.
+///
+/// Source lines are sequences of units (simd/depthwise_ops.hpp) whose first column is that of the first output. Outputs lie
+/// `stride` columns apart, so where a unit has two columns, outputs begin in its first or second column in turn:
+///
+///     columns, two per unit     0 1 | 2 3 | 4 5 | ...
+///     output 0                  w w | w .             phase 0: weights (w0 w1) (w2 0)
+///     output 1                    w | w w             phase 1: weights (0 w0) (w1 w2)
+///     output 2                        w w | w .       phase 0 again, `step` units on
+///
+/// Every source code is interleaved once; with stride 1 both phases share what is loaded. The weights of three rows of
+/// three taps stay in registers, others are read again for every four outputs.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/depthwise_isa.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// The work of one line.
+struct depthwise_line {
+    const std::byte* const* rows = nullptr; ///< units of each kernel row
+    const std::byte* weights = nullptr;     ///< units [phase][row][unit]
+    std::size_t row_count = 0;              ///< rows of the kernel
+    std::size_t units = 0;                  ///< of a row of weights
+    std::size_t stride = 1;                 ///< columns between outputs
+    std::size_t count = 0;                  ///< outputs
+    std::int32_t* sums = nullptr;           ///< of the first output: 16
+    std::size_t sums_stride = 0;            ///< between outputs
+};
+
+/// How many phases outputs have.
+template <class Arch> [[nodiscard]] NOTCH_INLINE constexpr std::size_t depthwise_phases(std::size_t stride) noexcept {
+    static_assert(simd::depthwise_ops<Arch>::columns <= 2);
+    return simd::depthwise_ops<Arch>::columns == 2 && stride % 2 == 1 ? 2 : 1;
+}
+
+/// Units of a row of weights: those of the last phase.
+template <class Arch>
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t depthwise_units(std::size_t taps, std::size_t stride) noexcept {
+    constexpr std::size_t columns = simd::depthwise_ops<Arch>::columns;
+    return (taps + depthwise_phases<Arch>(stride) - 1 + columns - 1) / columns;
+}
+
+/// Places in a line and in the weights, and the products there. Rows and Units are 0 where they are known at run time only.
+template <class Arch, std::size_t Rows, std::size_t Units> struct depthwise_walk {
+    using ops = simd::depthwise_ops<Arch>;
+    using operand = typename ops::operand;
+    using sums = typename ops::sums;
+    static constexpr std::size_t slice_bytes = ops::unit_bytes / ops::slices;
+
+    const depthwise_line& line;
+    std::size_t slice;
+
+    [[nodiscard]] NOTCH_INLINE std::size_t rows() const noexcept { return Rows != 0 ? Rows : line.row_count; }
+    [[nodiscard]] NOTCH_INLINE std::size_t units() const noexcept { return Units != 0 ? Units : line.units; }
+    [[nodiscard]] NOTCH_INLINE operand weight(std::size_t phase, std::size_t row, std::size_t unit) const noexcept {
+        return ops::load(line.weights + ((phase * rows() + row) * units() + unit) * ops::unit_bytes +
+                         slice * slice_bytes);
+    }
+    /// Where unit 0 of a row of the output number `output`, which is a multiple of the phases, lies.
+    [[nodiscard]] NOTCH_INLINE const std::byte* data(std::size_t row) const noexcept {
+        return line.rows[row] + slice * slice_bytes;
+    }
+    NOTCH_INLINE void store(std::size_t output, const sums& s) const noexcept {
+        ops::store(line.sums + output * line.sums_stride + slice * (simd::depthwise_channels / ops::slices), s);
+    }
+};
+
+/// Kernel of a fixed size with the weights in registers. Shared: two phases that begin in the same unit.
+template <class Arch, std::size_t Phases, bool Shared, std::size_t Rows, std::size_t Units>
+void depthwise_fixed(const depthwise_line& line) noexcept {
+    using walk_type = depthwise_walk<Arch, Rows, Units>;
+    using ops = typename walk_type::ops;
+    using operand = typename ops::operand;
+    using sums = typename ops::sums;
+    constexpr std::size_t unit = ops::unit_bytes;
+    const std::size_t step = line.stride * Phases / ops::columns * unit; // bytes between outputs of phase 0
+    const std::size_t second = line.stride / 2 * unit;
+    for (std::size_t slice = 0; slice < ops::slices; ++slice) {
+        const walk_type walk{line, slice};
+        operand weights[Phases][Rows][Units];
+        const std::byte* data[Rows];
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < Rows; ++r) {
+            data[r] = walk.data(r);
+#pragma GCC unroll 16
+            for (std::size_t p = 0; p < Phases; ++p)
+#pragma GCC unroll 16
+                for (std::size_t u = 0; u < Units; ++u)
+                    weights[p][r][u] = walk.weight(p, r, u);
+        }
+        std::size_t offset = 0;
+        std::size_t x = 0;
+        for (; x + Phases <= line.count; x += Phases, offset += step) {
+            sums s[Phases];
+#pragma GCC unroll 16
+            for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+                for (std::size_t u = 0; u < Units; ++u) {
+                    operand a = ops::load(data[r] + offset + u * unit);
+#pragma GCC unroll 16
+                    for (std::size_t p = 0; p < Phases; ++p) {
+                        if (p == 1 && !Shared)
+                            a = ops::load(data[r] + offset + second + u * unit);
+                        s[p] = r + u == 0 ? ops::product(a, weights[p][r][u]) : ops::add(s[p], a, weights[p][r][u]);
+                    }
+                }
+#pragma GCC unroll 16
+            for (std::size_t p = 0; p < Phases; ++p)
+                walk.store(x + p, s[p]);
+        }
+        if (x < line.count) {
+            sums s{};
+#pragma GCC unroll 16
+            for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+                for (std::size_t u = 0; u < Units; ++u) {
+                    const operand a = ops::load(data[r] + offset + u * unit);
+                    s = r + u == 0 ? ops::product(a, walk.weight(0, r, u)) : ops::add(s, a, walk.weight(0, r, u));
+                }
+            walk.store(x, s);
+        }
+    }
+}
+
+/// Kernel of any size: `Steps` times the phases at once.
+template <class Arch, std::size_t Phases, std::size_t Steps>
+NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::size_t first) noexcept {
+    using ops = simd::depthwise_ops<Arch>;
+    using operand = typename ops::operand;
+    using sums = typename ops::sums;
+    constexpr std::size_t unit = ops::unit_bytes;
+    const depthwise_line& line = walk.line;
+    const std::size_t offset = first * line.stride / ops::columns * unit;
+    const std::size_t step = line.stride * Phases / ops::columns * unit;
+    const std::size_t second = line.stride / 2 * unit;
+    sums s[Steps][Phases]{};
+    for (std::size_t r = 0; r < line.row_count; ++r) {
+        const std::byte* data = walk.data(r) + offset;
+        for (std::size_t u = 0; u < line.units; ++u) {
+#pragma GCC unroll 4
+            for (std::size_t p = 0; p < Phases; ++p) {
+                const operand w = walk.weight(p, r, u);
+#pragma GCC unroll 4
+                for (std::size_t i = 0; i < Steps; ++i)
+                    s[i][p] = ops::add(s[i][p], ops::load(data + i * step + p * second + u * unit), w);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < Steps; ++i)
+#pragma GCC unroll 4
+        for (std::size_t p = 0; p < Phases; ++p)
+            walk.store(first + i * Phases + p, s[i][p]);
+}
+
+/// Kernel of any size.
+template <class Arch, std::size_t Phases> void depthwise_any(const depthwise_line& line) noexcept {
+    constexpr std::size_t steps = 4 / Phases;
+    for (std::size_t slice = 0; slice < simd::depthwise_ops<Arch>::slices; ++slice) {
+        const depthwise_walk<Arch, 0, 0> walk{line, slice};
+        std::size_t x = 0;
+        for (; x + 4 <= line.count; x += 4)
+            depthwise_steps<Arch, Phases, steps>(walk, x);
+        for (; x + Phases <= line.count; x += Phases)
+            depthwise_steps<Arch, Phases, 1>(walk, x);
+        if (Phases > 1 && x < line.count)
+            depthwise_steps<Arch, 1, 1>(walk, x);
+    }
+}
+
+/// Computes one line.
+using depthwise_kernel = void (*)(const depthwise_line&) noexcept;
+
+/// The kernel for some rows and taps and a stride.
+template <class Arch>
+[[nodiscard]] depthwise_kernel find_depthwise_kernel(std::size_t rows, std::size_t taps, std::size_t stride) noexcept {
+    constexpr std::size_t columns = simd::depthwise_ops<Arch>::columns;
+    const bool three = rows == 3 && taps == 3;
+    if constexpr (columns == 2) {
+        if (three)
+            return stride == 1       ? &depthwise_fixed<Arch, 2, true, 3, 2>
+                   : stride % 2 == 1 ? &depthwise_fixed<Arch, 2, false, 3, 2>
+                                     : &depthwise_fixed<Arch, 1, true, 3, 2>;
+        return stride % 2 == 1 ? &depthwise_any<Arch, 2> : &depthwise_any<Arch, 1>;
+    } else {
+        return three ? &depthwise_fixed<Arch, 1, true, 3, 3> : &depthwise_any<Arch, 1>;
+    }
+}
+
+} // namespace notch::detail

@@ -1,0 +1,58 @@
+/// @file
+/// Depthwise convolutions: the products of AVX2. Part of simd/depthwise_isa.hpp; depthwise_ops.hpp states the contract.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/depthwise_ops.hpp>
+
+#if defined(__AVX2__)
+
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+namespace notch::simd {
+
+/// @cond the contract documents the members
+/// Two columns as pairs of int16: a slice is eight channels, and one product adds both columns.
+template <> struct depthwise_ops<avx2> {
+    static constexpr std::size_t columns = 2;
+    static constexpr std::size_t slices = 2;
+    static constexpr std::size_t unit_bytes = 64;
+    using operand = __m256i;
+    using sums = __m256i;
+
+    static NOTCH_INLINE operand load(const std::byte* from) noexcept {
+        return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+    }
+    static NOTCH_INLINE sums product(operand a, operand w) noexcept { return _mm256_madd_epi16(a, w); }
+    static NOTCH_INLINE sums add(sums s, operand a, operand w) noexcept {
+        return _mm256_add_epi32(s, _mm256_madd_epi16(a, w));
+    }
+    static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s);
+    }
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+                                           std::byte* to) noexcept {
+        const __m128i flips = _mm_set1_epi8(static_cast<char>(flip));
+        const __m128i a = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[0])), flips);
+        const __m128i b = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[1])), flips);
+        auto* unit = reinterpret_cast<__m256i*>(to);
+        _mm256_store_si256(unit, _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)));
+        _mm256_store_si256(unit + 1, _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)));
+    }
+    static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[0]));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[1]));
+        auto* unit = reinterpret_cast<__m256i*>(to);
+        _mm256_store_si256(unit, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b)));
+        _mm256_store_si256(unit + 1, _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b)));
+    }
+};
+/// @endcond
+
+} // namespace notch::simd
+
+#endif
