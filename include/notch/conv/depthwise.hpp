@@ -9,13 +9,13 @@
 #pragma once
 
 #include <notch/conv/depthwise_plan.hpp>
+#include <notch/conv/depthwise_store.hpp>
 #include <notch/conv/depthwise_task.hpp>
 #include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/gemm/gemm.hpp>
-#include <notch/gemm/store_tile.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,49 +30,6 @@ struct depthwise_scale {
     float scale = 1;
 };
 
-/// Stores tiles of sums: sums, the place of the first one, lines and columns of the tile, first output channel.
-template <class Arch, class Epilogue, class T> class depthwise_store {
-public:
-    depthwise_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
-                    std::int32_t zero_point, const strided_view<T, 4>& dst) noexcept
-        : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst),
-          column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)),
-          joins_lines_(dst.stride(1) == static_cast<std::ptrdiff_t>(dst.extent(2)) * dst.stride(2)) {}
-
-    void operator()(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t lines,
-                    std::size_t columns, std::size_t output) const noexcept {
-        if (joins_lines_ && columns == dst_.extent(2)) {
-            finish(tile, image, y, x, lines * columns, output);
-            return;
-        }
-        for (std::size_t i = 0; i < lines; ++i)
-            finish(tile + i * columns * panel_columns, image, y + i, x, columns, output);
-    }
-
-private:
-    void finish(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t rows,
-                std::size_t output) const noexcept {
-        const std::size_t row = (image * dst_.extent(1) + y) * dst_.extent(2) + x;
-        T* const first = dst_.data() + static_cast<std::ptrdiff_t>(image) * dst_.stride(0) +
-                         static_cast<std::ptrdiff_t>(y) * dst_.stride(1) +
-                         static_cast<std::ptrdiff_t>(x) * dst_.stride(2);
-        // The store counts from row 0 of the product.
-        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_,
-                                                  first - static_cast<std::ptrdiff_t>(row) * dst_.stride(2),
-                                                  dst_.stride(2), column_stride_);
-        store.template finish<false>(
-            tile, {row, rows, output, std::min(panel_columns, dst_.extent(3) - output), panel_columns});
-    }
-
-    const Epilogue& epilogue_;
-    const epilogue_problem& problem_;
-    const std::int32_t* sums_;
-    std::int32_t zero_point_;
-    const strided_view<T, 4>& dst_;
-    std::ptrdiff_t column_stride_;
-    bool joins_lines_;
-};
-
 /// Bytes of workspace for a depthwise convolution.
 template <class Arch>
 [[nodiscard]] std::size_t depthwise_workspace(const depthwise_problem& problem, std::size_t tasks) noexcept {
@@ -85,7 +42,7 @@ void run_depthwise(const depthwise_job& job, const Store& store, const gemm_opti
     const std::size_t needed = job.cut.workspace() + 63;
     const auto in = [&](std::byte* workspace) {
         std::byte* memory = align_64(workspace);
-        run_tasks(run, job.cut.tasks(), [&](std::size_t task) {
+        run_tasks(run, job.cut.tasks, [&](std::size_t task) {
             depthwise_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
         });
     };

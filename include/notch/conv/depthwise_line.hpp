@@ -1,5 +1,5 @@
 /// @file
-/// The kernel of depthwise convolutions: sums of some outputs of one output line, in sixteen channels.
+/// The kernel of depthwise convolutions: sums of some output lines, in sixteen channels.
 ///
 /// Source lines are sequences of units (simd/depthwise_ops.hpp) whose first column is that of the first output. Outputs lie
 /// `stride` columns apart, so where a unit has two columns, outputs begin in its first or second column in turn:
@@ -21,16 +21,20 @@
 
 namespace notch::detail {
 
-/// The work of one line.
-struct depthwise_line {
-    const std::byte* const* rows = nullptr; ///< units of each kernel row
-    const std::byte* weights = nullptr;     ///< units [phase][row][unit]
-    std::size_t row_count = 0;              ///< rows of the kernel
-    std::size_t units = 0;                  ///< of a row of weights
-    std::size_t stride = 1;                 ///< columns between outputs
-    std::size_t count = 0;                  ///< outputs
-    std::int32_t* sums = nullptr;           ///< of the first output: 16
-    std::size_t sums_stride = 0;            ///< between outputs
+/// The work of one call: some output lines.
+struct depthwise_lines_work {
+    const std::byte* source = nullptr;  ///< units of the first kernel row of the first line
+    const std::byte* weights = nullptr; ///< units [phase][row][unit]
+    std::size_t row_count = 0;          ///< rows of the kernel
+    std::size_t row_step = 0;           ///< bytes between the lines of two kernel rows
+    std::size_t units = 0;              ///< of a row of weights
+    std::size_t stride = 1;             ///< columns between outputs
+    std::size_t count = 0;              ///< outputs of a line
+    std::size_t lines = 1;              ///< output lines
+    std::size_t line_step = 0;          ///< bytes between the source lines of two output lines
+    std::int32_t* sums = nullptr;       ///< of the first output: 16
+    std::size_t sums_stride = 0;        ///< between outputs
+    std::size_t sums_line_stride = 0;   ///< between lines
 };
 
 /// How many phases outputs have.
@@ -46,106 +50,117 @@ template <class Arch>
     return (taps + depthwise_phases<Arch>(stride) - 1 + columns - 1) / columns;
 }
 
-/// Places in a line and in the weights, and the products there. Rows and Units are 0 where they are known at run time only.
+/// Places in the lines and in the weights. Rows and Units are 0 where they are known at run time only.
 template <class Arch, std::size_t Rows, std::size_t Units> struct depthwise_walk {
     using ops = simd::depthwise_ops<Arch>;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
     static constexpr std::size_t slice_bytes = ops::unit_bytes / ops::slices;
+    static constexpr std::size_t slice_channels = simd::depthwise_channels / ops::slices;
 
-    const depthwise_line& line;
+    depthwise_lines_work work; ///< a copy: what is stored could change the original
     std::size_t slice;
 
-    [[nodiscard]] NOTCH_INLINE std::size_t rows() const noexcept { return Rows != 0 ? Rows : line.row_count; }
-    [[nodiscard]] NOTCH_INLINE std::size_t units() const noexcept { return Units != 0 ? Units : line.units; }
+    [[nodiscard]] NOTCH_INLINE std::size_t rows() const noexcept { return Rows != 0 ? Rows : work.row_count; }
+    [[nodiscard]] NOTCH_INLINE std::size_t units() const noexcept { return Units != 0 ? Units : work.units; }
     [[nodiscard]] NOTCH_INLINE operand weight(std::size_t phase, std::size_t row, std::size_t unit) const noexcept {
-        return ops::load(line.weights + ((phase * rows() + row) * units() + unit) * ops::unit_bytes +
+        return ops::load(work.weights + ((phase * rows() + row) * units() + unit) * ops::unit_bytes +
                          slice * slice_bytes);
     }
-    /// Where unit 0 of a row of the output number `output`, which is a multiple of the phases, lies.
-    [[nodiscard]] NOTCH_INLINE const std::byte* data(std::size_t row) const noexcept {
-        return line.rows[row] + slice * slice_bytes;
+    /// Unit 0 of a kernel row of a line.
+    [[nodiscard]] NOTCH_INLINE const std::byte* source(std::size_t line, std::size_t row) const noexcept {
+        return work.source + line * work.line_step + row * work.row_step + slice * slice_bytes;
     }
-    NOTCH_INLINE void store(std::size_t output, const sums& s) const noexcept {
-        ops::store(line.sums + output * line.sums_stride + slice * (simd::depthwise_channels / ops::slices), s);
+    /// Where the sums of an output go.
+    [[nodiscard]] NOTCH_INLINE std::int32_t* to(std::size_t line, std::size_t output) const noexcept {
+        return work.sums + line * work.sums_line_stride + output * work.sums_stride + slice * slice_channels;
     }
 };
 
 /// Kernel of a fixed size with the weights in registers. Shared: two phases that begin in the same unit.
 template <class Arch, std::size_t Phases, bool Shared, std::size_t Rows, std::size_t Units>
-void depthwise_fixed(const depthwise_line& line) noexcept {
+void depthwise_fixed(const depthwise_lines_work& work) noexcept {
     using walk_type = depthwise_walk<Arch, Rows, Units>;
     using ops = typename walk_type::ops;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
     constexpr std::size_t unit = ops::unit_bytes;
-    const std::size_t step = line.stride * Phases / ops::columns * unit; // bytes between outputs of phase 0
-    const std::size_t second = line.stride / 2 * unit;
+    const std::size_t step = work.stride * Phases / ops::columns * unit; // bytes between outputs of phase 0
+    const std::size_t second = work.stride / 2 * unit;
+    const std::size_t count = work.count;
+    const std::size_t lines = work.lines;
+    const std::size_t sums_stride = work.sums_stride;
     for (std::size_t slice = 0; slice < ops::slices; ++slice) {
-        const walk_type walk{line, slice};
+        const walk_type walk{work, slice};
         operand weights[Phases][Rows][Units];
-        const std::byte* data[Rows];
 #pragma GCC unroll 16
-        for (std::size_t r = 0; r < Rows; ++r) {
-            data[r] = walk.data(r);
+        for (std::size_t p = 0; p < Phases; ++p)
 #pragma GCC unroll 16
-            for (std::size_t p = 0; p < Phases; ++p)
+            for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
                 for (std::size_t u = 0; u < Units; ++u)
                     weights[p][r][u] = walk.weight(p, r, u);
-        }
-        std::size_t offset = 0;
-        std::size_t x = 0;
-        for (; x + Phases <= line.count; x += Phases, offset += step) {
-            sums s[Phases];
+        for (std::size_t line = 0; line < lines; ++line) {
+            const std::byte* data[Rows];
 #pragma GCC unroll 16
             for (std::size_t r = 0; r < Rows; ++r)
+                data[r] = walk.source(line, r);
+            std::int32_t* to = walk.to(line, 0);
+            std::size_t left = count;
+            std::size_t offset = 0;
+            for (; left >= Phases; left -= Phases, offset += step) {
+                sums s[Phases];
 #pragma GCC unroll 16
-                for (std::size_t u = 0; u < Units; ++u) {
-                    operand a = ops::load(data[r] + offset + u * unit);
+                for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-                    for (std::size_t p = 0; p < Phases; ++p) {
-                        if (p == 1 && !Shared)
-                            a = ops::load(data[r] + offset + second + u * unit);
-                        s[p] = r + u == 0 ? ops::product(a, weights[p][r][u]) : ops::add(s[p], a, weights[p][r][u]);
+                    for (std::size_t u = 0; u < Units; ++u) {
+                        operand a = ops::held(ops::load(data[r] + offset + u * unit));
+#pragma GCC unroll 16
+                        for (std::size_t p = 0; p < Phases; ++p) {
+                            if (p == 1 && !Shared)
+                                a = ops::load(data[r] + offset + second + u * unit);
+                            s[p] = r + u == 0 ? ops::product(a, weights[p][r][u]) : ops::add(s[p], a, weights[p][r][u]);
+                        }
                     }
+#pragma GCC unroll 16
+                for (std::size_t p = 0; p < Phases; ++p) {
+                    ops::store(to, s[p]);
+                    to += sums_stride;
                 }
+            }
+            if (Phases > 1 && left != 0) {
+                sums s{};
 #pragma GCC unroll 16
-            for (std::size_t p = 0; p < Phases; ++p)
-                walk.store(x + p, s[p]);
-        }
-        if (x < line.count) {
-            sums s{};
+                for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 16
-            for (std::size_t r = 0; r < Rows; ++r)
-#pragma GCC unroll 16
-                for (std::size_t u = 0; u < Units; ++u) {
-                    const operand a = ops::load(data[r] + offset + u * unit);
-                    s = r + u == 0 ? ops::product(a, walk.weight(0, r, u)) : ops::add(s, a, walk.weight(0, r, u));
-                }
-            walk.store(x, s);
+                    for (std::size_t u = 0; u < Units; ++u) {
+                        const operand a = ops::load(data[r] + offset + u * unit);
+                        s = r + u == 0 ? ops::product(a, weights[0][r][u]) : ops::add(s, a, weights[0][r][u]);
+                    }
+                ops::store(to, s);
+            }
         }
     }
 }
 
 /// Kernel of any size: `Steps` times the phases at once.
 template <class Arch, std::size_t Phases, std::size_t Steps>
-NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::size_t first) noexcept {
+NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::size_t line,
+                                  std::size_t first) noexcept {
     using ops = simd::depthwise_ops<Arch>;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
     constexpr std::size_t unit = ops::unit_bytes;
-    const depthwise_line& line = walk.line;
-    const std::size_t offset = first * line.stride / ops::columns * unit;
-    const std::size_t step = line.stride * Phases / ops::columns * unit;
-    const std::size_t second = line.stride / 2 * unit;
+    const std::size_t stride = walk.work.stride;
+    const std::size_t step = stride * Phases / ops::columns * unit;
+    const std::size_t second = stride / 2 * unit;
     sums s[Steps][Phases]{};
-    for (std::size_t r = 0; r < line.row_count; ++r) {
-        const std::byte* data = walk.data(r) + offset;
-        for (std::size_t u = 0; u < line.units; ++u) {
+    for (std::size_t r = 0; r < walk.rows(); ++r) {
+        const std::byte* data = walk.source(line, r) + first * stride / ops::columns * unit;
+        for (std::size_t u = 0; u < walk.units(); ++u) {
 #pragma GCC unroll 4
             for (std::size_t p = 0; p < Phases; ++p) {
-                const operand w = walk.weight(p, r, u);
+                const operand w = ops::held(walk.weight(p, r, u));
 #pragma GCC unroll 4
                 for (std::size_t i = 0; i < Steps; ++i)
                     s[i][p] = ops::add(s[i][p], ops::load(data + i * step + p * second + u * unit), w);
@@ -156,26 +171,29 @@ NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::s
     for (std::size_t i = 0; i < Steps; ++i)
 #pragma GCC unroll 4
         for (std::size_t p = 0; p < Phases; ++p)
-            walk.store(first + i * Phases + p, s[i][p]);
+            ops::store(walk.to(line, first + i * Phases + p), s[i][p]);
 }
 
 /// Kernel of any size.
-template <class Arch, std::size_t Phases> void depthwise_any(const depthwise_line& line) noexcept {
+template <class Arch, std::size_t Phases> void depthwise_any(const depthwise_lines_work& work) noexcept {
     constexpr std::size_t steps = 4 / Phases;
+    const std::size_t count = work.count;
     for (std::size_t slice = 0; slice < simd::depthwise_ops<Arch>::slices; ++slice) {
-        const depthwise_walk<Arch, 0, 0> walk{line, slice};
-        std::size_t x = 0;
-        for (; x + 4 <= line.count; x += 4)
-            depthwise_steps<Arch, Phases, steps>(walk, x);
-        for (; x + Phases <= line.count; x += Phases)
-            depthwise_steps<Arch, Phases, 1>(walk, x);
-        if (Phases > 1 && x < line.count)
-            depthwise_steps<Arch, 1, 1>(walk, x);
+        const depthwise_walk<Arch, 0, 0> walk{work, slice};
+        for (std::size_t line = 0; line < walk.work.lines; ++line) {
+            std::size_t x = 0;
+            for (; x + 4 <= count; x += 4)
+                depthwise_steps<Arch, Phases, steps>(walk, line, x);
+            for (; x + Phases <= count; x += Phases)
+                depthwise_steps<Arch, Phases, 1>(walk, line, x);
+            if (Phases > 1 && x < count)
+                depthwise_steps<Arch, 1, 1>(walk, line, x);
+        }
     }
 }
 
-/// Computes one line.
-using depthwise_kernel = void (*)(const depthwise_line&) noexcept;
+/// Computes some lines.
+using depthwise_kernel = void (*)(const depthwise_lines_work&) noexcept;
 
 /// The kernel for some rows and taps and a stride.
 template <class Arch>

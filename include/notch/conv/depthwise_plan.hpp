@@ -1,12 +1,12 @@
 /// @file
-/// How a depthwise convolution is cut: into tasks for threads, into blocks of columns and tiles that stay in the cache.
+/// How a depthwise convolution is cut: into blocks that stay in the first-level cache, and into tasks for threads.
 ///
-///     for each group of panels                 weights become operands
-///         for each block of output columns     one, unless the image is wide
-///             for each image, tile of output lines
-///                 for each panel               new source lines become units, sums of the tile, epilogue
+///     for each block of output lines and columns
+///         for each panel of 16 outputs       weights become operands, source lines of the block become units
+///             for each tile of lines         sums, then the epilogue
 ///
-/// Source lines that several output lines read stay in a ring of lines. Where the image is padded, columns and lines hold
+/// Blocks overlap in the source; they are as large as the cache allows, so that few codes are made into units twice. All
+/// panels of a block follow one another, because they share lines of the caches. Where the image is padded, units hold
 /// the zero point: the kernel has no borders. With a dilation, outputs fall into classes that read different columns:
 ///
 ///     output x reads columns x * stride + dilation * k      classes x mod (dilation / gcd), of stride (stride / gcd)
@@ -65,17 +65,17 @@ struct depthwise_cut {
     std::size_t unit_columns = 1;  ///< columns of a unit
     std::size_t unit_bytes = 1;    ///< bytes of a unit
     std::size_t block_columns = 1; ///< output columns of a block
+    std::size_t block_lines = 1;   ///< output lines of a block
     std::size_t tile_lines = 1;    ///< output lines of a tile
-    std::size_t ring_lines = 1;    ///< source lines that are kept
-    std::size_t group_panels = 1;
-    std::size_t groups = 1;
-    std::size_t line_tasks = 1;
-    std::size_t group_tasks = 1;
+    std::size_t source_lines = 1;  ///< source lines of a block
+    std::size_t column_blocks = 1;
+    std::size_t line_blocks = 1; ///< of an image
+    std::size_t panels = 1;
+    std::size_t tasks = 1;
     std::size_t line_bytes = 0;   ///< units of a source line
     std::size_t weight_bytes = 0; ///< operands of a panel
     std::size_t tile_bytes = 0;   ///< sums
     std::size_t value_bytes = 0;  ///< weights of a panel before they become operands
-    std::size_t row_bytes = 0;    ///< pointers to the lines of a kernel
     std::size_t task_bytes = 0;   ///< workspace of a task
 
     /// Outputs of a class within a block.
@@ -93,16 +93,51 @@ struct depthwise_cut {
             sum += class_units(class_outputs(columns, c));
         return sum;
     }
-    [[nodiscard]] std::size_t tasks() const noexcept { return line_tasks * group_tasks; }
-    [[nodiscard]] std::size_t workspace() const noexcept { return tasks() * task_bytes; }
+    [[nodiscard]] std::size_t workspace() const noexcept { return tasks * task_bytes; }
 };
 
-/// Sums of a tile, in outputs of sixteen channels.
-inline constexpr std::size_t depthwise_tile = 128;
+/// Outputs of a tile, unless a line of a block has more.
+inline constexpr std::size_t depthwise_tile = 64;
+/// Most columns of a block.
+inline constexpr std::size_t depthwise_columns = 128;
+/// Fewest columns of a block, where there are more.
+inline constexpr std::size_t depthwise_least_columns = 8;
 /// Bytes of source lines that are kept in the first-level cache.
-inline constexpr std::size_t depthwise_ring_bytes = std::size_t{22} << 10;
+inline constexpr std::size_t depthwise_block_bytes = std::size_t{18} << 10;
 /// Workspace beyond the size of the source.
 inline constexpr std::size_t depthwise_spare_bytes = std::size_t{60} << 10;
+
+/// Chooses the block: of all widths the one that has the fewest units to make for an output.
+inline void choose_depthwise_block(depthwise_cut& cut, const depthwise_problem& problem) noexcept {
+    const std::size_t reach = (problem.kernel_h - 1) * problem.dilation_h + 1;
+    double best = 0;
+    for (std::size_t parts = 1; parts <= problem.out_width; ++parts) {
+        const std::size_t columns = ceil_div(problem.out_width, parts);
+        if (columns > depthwise_columns)
+            continue;
+        if (parts > 1 && columns < depthwise_least_columns && best != 0)
+            break;
+        const std::size_t units = cut.line_units(columns);
+        const std::size_t room = depthwise_block_bytes / (units * cut.unit_bytes);
+        const std::size_t most = room > reach ? (room - reach) / problem.stride_h + 1 : 1;
+        const std::size_t lines = ceil_div(problem.out_height, ceil_div(problem.out_height, most));
+        const double made = static_cast<double>(units * ((lines - 1) * problem.stride_h + reach)) *
+                            static_cast<double>(ceil_div(problem.out_height, lines)) *
+                            static_cast<double>(ceil_div(problem.out_width, columns));
+        if (best == 0 || made < best) {
+            best = made;
+            cut.block_columns = columns;
+            cut.block_lines = lines;
+        }
+        if (lines == problem.out_height && parts == 1)
+            break;
+    }
+    cut.source_lines = (cut.block_lines - 1) * problem.stride_h + reach;
+    cut.column_blocks = ceil_div(problem.out_width, cut.block_columns);
+    cut.line_blocks = ceil_div(problem.out_height, cut.block_lines);
+    cut.line_bytes = cut.line_units(cut.block_columns) * cut.unit_bytes;
+    cut.tile_lines = std::clamp<std::size_t>(depthwise_tile / cut.block_columns, 1, cut.block_lines);
+}
 
 /// Cuts a depthwise convolution with outputs for an instruction set.
 template <class Arch>
@@ -116,48 +151,18 @@ template <class Arch>
     cut.phases = depthwise_phases<Arch>(cut.class_stride);
     cut.unit_columns = ops::columns;
     cut.unit_bytes = ops::unit_bytes;
+    cut.panels = ceil_div(problem.outputs(), simd::depthwise_channels);
+    choose_depthwise_block(cut, problem);
 
-    const std::size_t reach = (problem.kernel_h - 1) * problem.dilation_h + 1;
-    const auto ring_of = [&](std::size_t lines) {
-        return std::min((lines - 1) * problem.stride_h + reach, problem.height);
-    };
-    cut.block_columns = std::min(problem.out_width, depthwise_tile);
-    const auto ring_bytes = [&] { return ring_of(1) * cut.line_units(cut.block_columns) * cut.unit_bytes; };
-    while (cut.block_columns > 16 && ring_bytes() > depthwise_ring_bytes)
-        cut.block_columns = ceil_div(cut.block_columns, 2);
-    cut.block_columns = ceil_div(problem.out_width, ceil_div(problem.out_width, cut.block_columns));
-    cut.line_bytes = cut.line_units(cut.block_columns) * cut.unit_bytes;
-    if (cut.block_columns == problem.out_width) {
-        cut.tile_lines = std::clamp<std::size_t>(depthwise_tile / problem.out_width, 1, problem.out_height);
-        while (cut.tile_lines > 1 && ring_of(cut.tile_lines) * cut.line_bytes > depthwise_ring_bytes)
-            --cut.tile_lines;
-        cut.tile_lines = ceil_div(problem.out_height, ceil_div(problem.out_height, cut.tile_lines));
-    }
-    cut.ring_lines = ring_of(cut.tile_lines);
-
-    const std::size_t panels = ceil_div(problem.outputs(), simd::depthwise_channels);
-    cut.group_panels = std::min<std::size_t>(panels, 4);
-    while (cut.group_panels > 1 && cut.group_panels * cut.ring_lines * cut.line_bytes > depthwise_ring_bytes)
-        --cut.group_panels;
-    cut.groups = ceil_div(panels, cut.group_panels);
-
-    cut.weight_bytes = cut.phases * problem.kernel_h * cut.units * cut.unit_bytes;
+    cut.weight_bytes = round_up(cut.phases * problem.kernel_h * cut.units * cut.unit_bytes, 64);
     cut.tile_bytes = cut.tile_lines * cut.block_columns * simd::depthwise_channels * sizeof(std::int32_t);
     cut.value_bytes = round_up((problem.kernel_h * problem.kernel_w + 1) * simd::depthwise_channels, 64);
-    cut.row_bytes = round_up(problem.kernel_h * sizeof(const std::byte*), 64);
-    cut.task_bytes = cut.group_panels * (cut.ring_lines * cut.line_bytes + cut.weight_bytes) + cut.line_bytes +
-                     cut.tile_bytes + cut.value_bytes + cut.row_bytes;
-    cut.task_bytes = round_up(cut.task_bytes, 64);
-
+    cut.task_bytes =
+        round_up(cut.source_lines * cut.line_bytes, 64) + cut.weight_bytes + cut.tile_bytes + cut.value_bytes;
     // Tasks must not multiply the workspace beyond the size of the source.
-    tasks = std::clamp<std::size_t>(tasks, 1, (problem.source_bytes() + depthwise_spare_bytes) / cut.task_bytes + 1);
-    const std::size_t lines = problem.images * problem.out_height;
-    if (cut.groups >= 4 * tasks) {
-        cut.group_tasks = tasks;
-    } else {
-        cut.line_tasks = std::min(tasks, lines);
-        cut.group_tasks = std::min(tasks / cut.line_tasks, cut.groups);
-    }
+    const std::size_t most = (problem.source_bytes() + depthwise_spare_bytes) / cut.task_bytes;
+    const std::size_t pieces = problem.images * cut.line_blocks * cut.column_blocks * cut.panels;
+    cut.tasks = std::clamp<std::size_t>(tasks, 1, std::max<std::size_t>(std::min(most, pieces), 1));
     return cut;
 }
 

@@ -9,6 +9,7 @@
 ///     columns, slices, unit_bytes          see above; unit_bytes is a multiple of slices
 ///     operand, sums                        a slice of a unit; the int32 sums of its channels
 ///     load(p)                              a slice, aligned to its size
+///     held(a)                              the slice, at a point the compiler cannot look through: it stays in a register
 ///     product(a, w), add(s, a, w)          per channel, the sum of `columns` products; s + that, modulo 2^32
 ///     store(p, s)                          int32 in the order of the channels
 ///     unit_of_codes(pixels, flip, to)      pixels: sixteen uint8 of each column, which are xored with flip (0 or 0x80)
@@ -54,6 +55,7 @@ template <> struct depthwise_ops<scalar> {
         std::memcpy(&a, from, sizeof a);
         return a;
     }
+    static NOTCH_INLINE operand held(const operand& a) noexcept { return a; }
     static NOTCH_INLINE sums product(const operand& a, const operand& w) noexcept {
         sums s;
         for (int i = 0; i < 16; ++i)

@@ -27,9 +27,15 @@ template <> struct depthwise_ops<avx2> {
     static NOTCH_INLINE operand load(const std::byte* from) noexcept {
         return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
     }
+    static NOTCH_INLINE operand held(operand a) noexcept {
+        asm("" : "+x"(a));
+        return a;
+    }
     static NOTCH_INLINE sums product(operand a, operand w) noexcept { return _mm256_madd_epi16(a, w); }
     static NOTCH_INLINE sums add(sums s, operand a, operand w) noexcept {
-        return _mm256_add_epi32(s, _mm256_madd_epi16(a, w));
+        s = _mm256_add_epi32(s, _mm256_madd_epi16(a, w));
+        asm("" : "+x"(s)); // or gcc starts all products at once, and spills
+        return s;
     }
     static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s);
