@@ -21,6 +21,11 @@
 #include <notch/core/xtensor.hpp>
 #endif
 
+#include <notch/conv/filters.hpp>
+#include <notch/conv/geometry.hpp>
+#include <notch/conv/image.hpp>
+#include <notch/conv/reference.hpp>
+
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
 #include <notch/epilogue/add_residual.hpp>

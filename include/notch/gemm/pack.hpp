@@ -29,25 +29,15 @@ namespace notch {
 
 namespace detail {
 
-/// What pack needs to know of one quantized matrix. Raises shape_error and range_error where it is inconsistent.
-template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_tensor<Q, 2>& weights) {
+/// Widths, zero points, orders and scales of quantized weights of any rank. Raises unsupported_error for a power of two
+/// that is not stored as its exponent.
+template <quantizer_type Q, std::size_t Rank>
+void fill_scales(weight_term& term, const quantized_tensor<Q, Rank>& weights) {
     using scales = typename Q::scale_policy;
-    const block_grid<2> grid = weights.grid();
-    if (weights.codes.size() == 0)
-        raise<shape_error>(quoted(weights.name), ": extents ", weights.shape(),
-                           "; a weight matrix has at least one output and one input");
-    weight_term term;
-    term.codes = reinterpret_cast<const std::uint8_t*>(weights.codes.data());
     term.is_signed = Q::bits_type::is_signed;
     term.width = Q::bits_type::width;
-    term.outputs = weights.shape()[0];
-    term.inputs = weights.shape()[1];
-    term.block_outputs = grid.block[0];
-    term.block_inputs = grid.block[1];
-    term.blocks = grid.blocks[1];
     term.zero_points = weights.params.zero_points;
     term.output_order = weights.params.output_order;
-    term.input_order = weights.params.input_order;
     for (std::size_t b = 0; b < weights.params.count(); ++b)
         term.reals.push_back(static_cast<float>(weights.params.scale(b)));
     if constexpr (std::same_as<typename scales::value_type, std::int32_t>) {
@@ -71,6 +61,23 @@ template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_te
             "pack: scales are int32 exponents, q31 or float; give a scale type of your own one of these value types");
         term.kind = scale_kind::real;
     }
+}
+
+/// What pack needs to know of one quantized matrix. Raises shape_error and range_error where it is inconsistent.
+template <quantizer_type Q> [[nodiscard]] weight_term term_of(const quantized_tensor<Q, 2>& weights) {
+    const block_grid<2> grid = weights.grid();
+    if (weights.codes.size() == 0)
+        raise<shape_error>(quoted(weights.name), ": extents ", weights.shape(),
+                           "; a weight matrix has at least one output and one input");
+    weight_term term;
+    fill_scales(term, weights);
+    term.codes = reinterpret_cast<const std::uint8_t*>(weights.codes.data());
+    term.outputs = weights.shape()[0];
+    term.inputs = weights.shape()[1];
+    term.block_outputs = grid.block[0];
+    term.block_inputs = grid.block[1];
+    term.blocks = grid.blocks[1];
+    term.input_order = weights.params.input_order;
     return term;
 }
 
