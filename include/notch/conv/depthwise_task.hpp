@@ -40,10 +40,10 @@ public:
         const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
         // How many pixels at the end of a line are too close to it to be read as sixteen codes.
         const std::size_t behind = ceil_div(channels - count_, problem_.channels);
-        readable_ = !plain                                      ? 0
-                    : count_ == channels                        ? problem_.width
+        readable_ = !plain                                  ? 0
+                    : count_ == channels                    ? problem_.width
                     : !is_dense || problem_.width <= behind ? 0
-                                                                : problem_.width - behind;
+                                                            : problem_.width - behind;
     }
 
     /// Makes `lines` lines from line `first` of the padded image on.

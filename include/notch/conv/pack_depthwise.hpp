@@ -7,103 +7,45 @@
 /// of products with 8-bit activations exceeds 255 A in magnitude, whatever the zero point; 255 A must be below 2^31.
 #pragma once
 
+#include <notch/conv/filters.hpp>
 #include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/pack_panel.hpp>
 #include <notch/quant/quantized_tensor.hpp>
 #include <notch/simd/weight_codes.hpp>
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <string>
-#include <vector>
 
 namespace notch {
 
 namespace detail {
 
-/// Quantized depthwise weights, their policies turned into numbers.
-struct depthwise_term {
-    const std::uint8_t* codes = nullptr; ///< [outputs][taps], int8 where is_signed
-    bool is_signed = true;
-    int width = 8;
-    scale_kind kind = scale_kind::power_of_two;
-    std::size_t outputs = 0;
-    std::size_t kernel_h = 0;
-    std::size_t kernel_w = 0;
-    std::size_t block_outputs = 1;           ///< outputs that share a scale
-    std::vector<std::int32_t> exponents{};   ///< per block
-    std::vector<std::int32_t> multipliers{}; ///< per block
-    std::vector<float> reals{};              ///< per block
-    std::vector<std::int32_t> zero_points{}; ///< per block, or none
-    std::vector<std::uint32_t> output_order{};
+/// Depthwise weights as a matrix [outputs, taps]. Raises errors where they are no depthwise weights.
+template <quantizer_type Q, std::size_t Rank>
+[[nodiscard]] weight_term depthwise_term(const quantized_tensor<Q, Rank>& weights) {
+    if (weights.shape()[1] != 1)
+        raise<shape_error>(quoted(weights.name), ": extents ", weights.shape(),
+                           "; depthwise weights are [outputs, 1, kernel height, kernel width]");
+    return filter_term(weights);
+}
 
-    /// Bits in which codes of this width are stored.
-    [[nodiscard]] std::uint32_t stored_bits() const noexcept { return width <= 2 ? 2 : width <= 4 ? 4 : 8; }
-    /// The code that is stored as 0.
-    [[nodiscard]] std::int32_t base(std::uint32_t bits) const noexcept { return is_signed ? -(1 << (bits - 1)) : 0; }
-    /// The zero point of a row of the codes.
-    [[nodiscard]] std::int32_t zero_of(std::size_t row) const noexcept {
-        return zero_points.empty() ? 0 : zero_points[row / block_outputs];
-    }
-};
-
-/// What pack_depthwise needs to know of quantized weights. Raises errors where they are no depthwise weights.
-template <quantizer_type Q> [[nodiscard]] depthwise_term depthwise_term_of(const quantized_tensor<Q, 4>& weights) {
-    const block_grid<4> grid = weights.grid();
-    const extents<4>& shape = weights.shape();
-    if (shape[1] != 1 || weights.codes.size() == 0)
-        raise<shape_error>(quoted(weights.name), ": extents ", shape,
-                           "; depthwise weights are [outputs, 1, kernel height, kernel width], with elements");
-    if (grid.blocks[1] != 1 || grid.blocks[2] != 1 || grid.blocks[3] != 1)
-        raise<unsupported_error>(quoted(weights.name),
-                                 ": scales change within an output; depthwise weights take per_channel or per_tensor");
-    depthwise_term term;
-    term.codes = reinterpret_cast<const std::uint8_t*>(weights.codes.data());
-    term.is_signed = Q::bits_type::is_signed;
-    term.width = Q::bits_type::width;
-    term.outputs = shape[0];
-    term.kernel_h = shape[2];
-    term.kernel_w = shape[3];
-    term.block_outputs = grid.block[0];
-    term.zero_points = weights.params.zero_points;
-    term.output_order = weights.params.output_order;
-    for (std::size_t b = 0; b < weights.params.count(); ++b)
-        term.reals.push_back(static_cast<float>(weights.params.scale(b)));
-    using scale_value = typename Q::scale_policy::value_type;
-    if constexpr (std::same_as<scale_value, std::int32_t>) {
-        term.exponents = weights.params.scales;
-        for (std::size_t b = 0; b < weights.params.count(); ++b) {
-            const double scale = weights.params.scale(b);
-            if (!is_power_of_two(scale) || floor_log2(scale) != term.exponents[b])
-                raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
-                                         term.exponents[b], ", which is not its exponent of two");
-        }
-    } else if constexpr (std::same_as<scale_value, q31>) {
-        term.kind = scale_kind::fixed_point;
-        for (const q31& scale : weights.params.scales) {
-            term.exponents.push_back(scale.exponent);
-            term.multipliers.push_back(scale.multiplier);
-        }
-    } else {
-        static_assert(std::same_as<scale_value, float>,
-                      "pack_depthwise: scales are int32 exponents, q31 or float; give a scale type of your own one of "
-                      "these value types");
-        term.kind = scale_kind::real;
-    }
-    return term;
+/// The zero point of a row of the codes.
+[[nodiscard]] NOTCH_INLINE std::int32_t zero_of_row(const weight_term& term, std::size_t row) noexcept {
+    return term.zero_points.empty() ? 0 : term.zero_points[term.block_of(row, 0)];
 }
 
 /// A header with the sizes and sections of packed weights.
-[[nodiscard]] inline depthwise_header planned_header(const depthwise_term& term) {
+[[nodiscard]] inline depthwise_header planned_header(const weight_term& term, const extents<4>& shape) {
     depthwise_header head;
     head.outputs = term.outputs;
-    head.kernel_h = term.kernel_h;
-    head.kernel_w = term.kernel_w;
+    head.kernel_h = shape[2];
+    head.kernel_w = shape[3];
     head.bits = term.stored_bits();
     head.kind = term.kind;
     const std::size_t columns = head.panels() * panel_columns;
@@ -126,10 +68,10 @@ template <quantizer_type Q> [[nodiscard]] depthwise_term depthwise_term_of(const
 }
 
 /// Checks the codes of one output and returns their sums. Raises range_error.
-[[nodiscard]] inline simd::code_sums checked_sums(const depthwise_term& term, std::size_t row, std::size_t output,
+[[nodiscard]] inline simd::code_sums checked_sums(const weight_term& term, std::size_t row, std::size_t output,
                                                   const std::string& name) {
-    const std::size_t taps = term.kernel_h * term.kernel_w;
-    const std::int32_t zero = term.zero_of(row);
+    const std::size_t taps = term.inputs;
+    const std::int32_t zero = zero_of_row(term, row);
     const simd::code_sums sums = simd::sum_codes(term.codes + row * taps, taps, term.is_signed, zero);
     const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width));
     const std::int32_t highest = lowest + (1 << term.width) - 1;
@@ -147,20 +89,19 @@ template <quantizer_type Q> [[nodiscard]] depthwise_term depthwise_term_of(const
 }
 
 /// Packs weights whose policies have become numbers.
-[[nodiscard]] inline packed_depthwise pack_depthwise(const depthwise_term& term, const std::string& name) {
-    depthwise_header head = planned_header(term);
+[[nodiscard]] inline packed_depthwise pack_depthwise(const weight_term& term, const extents<4>& shape,
+                                                     const std::string& name) {
+    depthwise_header head = planned_header(term, shape);
     aligned_buffer<std::byte> bytes(head.bytes);
     std::memset(bytes.data(), 0, bytes.size());
-    const auto table = [&bytes]<class T>(T, std::size_t offset) {
-        return reinterpret_cast<T*>(bytes.data() + offset);
-    };
+    const auto table = [&bytes]<class T>(T, std::size_t offset) { return reinterpret_cast<T*>(bytes.data() + offset); };
     const std::size_t taps = head.taps();
     const std::size_t per_byte = 8 / head.bits;
     const std::size_t tap_bytes = head.tap_bytes();
     for (std::size_t row = 0; row < head.outputs; ++row) {
         const std::size_t output = term.output_order.empty() ? row : term.output_order[row];
-        const std::size_t block = row / term.block_outputs;
-        const std::int32_t zero = term.zero_of(row);
+        const std::size_t block = term.block_of(row, 0);
+        const std::int32_t zero = zero_of_row(term, row);
         const simd::code_sums sums = checked_sums(term, row, output, name);
         head.bound = std::max(head.bound, 255 * ((sums.magnitude + (sums.sum < 0 ? -sums.sum : sums.sum)) / 2));
         head.largest_value =
@@ -209,15 +150,19 @@ NOTCH_INLINE void depthwise_values(const packed_depthwise& weights, const depthw
 } // namespace detail
 
 /// Bytes that pack_depthwise(weights) needs, known beforehand.
-template <quantizer_type Q> [[nodiscard]] std::size_t packed_depthwise_size(const quantized_tensor<Q, 4>& weights) {
-    return detail::planned_header(detail::depthwise_term_of(weights)).bytes;
+template <quantizer_type Q, std::size_t Rank>
+    requires(Rank == 3 || Rank == 4)
+[[nodiscard]] std::size_t packed_depthwise_size(const quantized_tensor<Q, Rank>& weights) {
+    return detail::planned_header(detail::depthwise_term(weights), detail::filter_shape(weights.shape())).bytes;
 }
 
-/// Packs depthwise weights [outputs, 1, kernel height, kernel width].
+/// Packs depthwise weights [outputs, 1, kernel height, kernel width], or [outputs, 1, kernel width] of one dimension.
 /// Raises shape_error where they are no such weights; unsupported_error for scales that change within an output;
 /// range_error for values (code - zero point) outside [-128, 127] and for sums of products that could leave int32.
-template <quantizer_type Q> [[nodiscard]] packed_depthwise pack_depthwise(const quantized_tensor<Q, 4>& weights) {
-    return detail::pack_depthwise(detail::depthwise_term_of(weights), weights.name);
+template <quantizer_type Q, std::size_t Rank>
+    requires(Rank == 3 || Rank == 4)
+[[nodiscard]] packed_depthwise pack_depthwise(const quantized_tensor<Q, Rank>& weights) {
+    return detail::pack_depthwise(detail::depthwise_term(weights), detail::filter_shape(weights.shape()), weights.name);
 }
 
 } // namespace notch

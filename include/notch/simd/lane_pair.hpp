@@ -14,7 +14,8 @@
 namespace notch::simd {
 
 /// Writes the codes of two lanes, clamped to their type.
-template <class Code, lane Lane> NOTCH_INLINE void store_saturated_pair(Code* to, const Lane& a, const Lane& b) noexcept {
+template <class Code, lane Lane>
+NOTCH_INLINE void store_saturated_pair(Code* to, const Lane& a, const Lane& b) noexcept {
     store_saturated(to, a);
     store_saturated(to + lane_width<Lane>, b);
 }
