@@ -1,0 +1,73 @@
+/// @file
+/// Depthwise convolutions: the products of SSE4.1. Part of simd/depthwise_isa.hpp; depthwise_ops.hpp states the contract.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/depthwise_ops.hpp>
+
+#if defined(__SSE4_1__)
+
+#include <cstddef>
+#include <cstdint>
+
+#include <smmintrin.h>
+
+namespace notch::simd {
+
+/// @cond the contract documents the members
+/// Two columns as pairs of int16: a slice is four channels, and one product adds both columns.
+template <> struct depthwise_ops<sse41> {
+    static constexpr std::size_t columns = 2;
+    static constexpr std::size_t slices = 4;
+    static constexpr std::size_t unit_bytes = 64;
+    using operand = __m128i;
+    using sums = __m128i;
+
+    static NOTCH_INLINE operand load(const std::byte* from) noexcept {
+        return _mm_load_si128(reinterpret_cast<const __m128i*>(from));
+    }
+    static NOTCH_INLINE operand held(operand a) noexcept {
+        asm("" : "+x"(a));
+        return a;
+    }
+    static NOTCH_INLINE sums product(operand a, operand w) noexcept { return _mm_madd_epi16(a, w); }
+    static NOTCH_INLINE sums add(sums s, operand a, operand w) noexcept {
+        s = _mm_add_epi32(s, _mm_madd_epi16(a, w));
+        asm("" : "+x"(s)); // or gcc starts all products at once, and spills
+        return s;
+    }
+    static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), s);
+    }
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+                                           std::byte* to) noexcept {
+        const __m128i flips = _mm_set1_epi8(static_cast<char>(flip));
+        const __m128i zero = _mm_setzero_si128();
+        const __m128i a = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[0])), flips);
+        const __m128i b = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[1])), flips);
+        const __m128i low = _mm_unpacklo_epi8(a, b);
+        const __m128i high = _mm_unpackhi_epi8(a, b);
+        auto* unit = reinterpret_cast<__m128i*>(to);
+        _mm_store_si128(unit, _mm_unpacklo_epi8(low, zero));
+        _mm_store_si128(unit + 1, _mm_unpackhi_epi8(low, zero));
+        _mm_store_si128(unit + 2, _mm_unpacklo_epi8(high, zero));
+        _mm_store_si128(unit + 3, _mm_unpackhi_epi8(high, zero));
+    }
+    static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[0]));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[1]));
+        const __m128i low = _mm_unpacklo_epi8(a, b);
+        const __m128i high = _mm_unpackhi_epi8(a, b);
+        auto* unit = reinterpret_cast<__m128i*>(to);
+        _mm_store_si128(unit, _mm_cvtepi8_epi16(low));
+        _mm_store_si128(unit + 1, _mm_cvtepi8_epi16(_mm_srli_si128(low, 8)));
+        _mm_store_si128(unit + 2, _mm_cvtepi8_epi16(high));
+        _mm_store_si128(unit + 3, _mm_cvtepi8_epi16(_mm_srli_si128(high, 8)));
+    }
+};
+/// @endcond
+
+} // namespace notch::simd
+
+#endif
