@@ -76,10 +76,7 @@ void depthwise_into(const depthwise_problem& problem, const gemm_operand& source
     job.weights = &weights;
     job.problem = problem;
     job.cut = cut_depthwise<Arch>(problem, options.tasks);
-    job.flip = problem.is_signed ? 0x80 : 0;
-    const std::int32_t zero = problem.zero_point + (problem.is_signed ? 128 : 0);
-    job.zero_code = static_cast<std::uint8_t>(zero);
-    const depthwise_store<Arch, Epilogue, T> store(epilogue, sums, weights.sums().data(), zero, dst);
+    const depthwise_store<Arch, Epilogue, T> store(epilogue, sums, weights.sums().data(), dst);
     run_depthwise<Arch>(job, store, options, run);
 }
 

@@ -56,7 +56,6 @@ template <class Arch, std::size_t Rows, std::size_t Units> struct depthwise_walk
     using operand = typename ops::operand;
     using sums = typename ops::sums;
     static constexpr std::size_t slice_bytes = ops::unit_bytes / ops::slices;
-    static constexpr std::size_t slice_channels = simd::depthwise_channels / ops::slices;
 
     depthwise_lines_work work; ///< a copy: what is stored could change the original
     std::size_t slice;
@@ -73,7 +72,7 @@ template <class Arch, std::size_t Rows, std::size_t Units> struct depthwise_walk
     }
     /// Where the sums of an output go.
     [[nodiscard]] NOTCH_INLINE std::int32_t* to(std::size_t line, std::size_t output) const noexcept {
-        return work.sums + line * work.sums_line_stride + output * work.sums_stride + slice * slice_channels;
+        return work.sums + line * work.sums_line_stride + output * work.sums_stride;
     }
 };
 
@@ -124,7 +123,7 @@ void depthwise_fixed(const depthwise_lines_work& work) noexcept {
                     }
 #pragma GCC unroll 16
                 for (std::size_t p = 0; p < Phases; ++p) {
-                    ops::store(to, s[p]);
+                    ops::store(to, slice, s[p]);
                     to += sums_stride;
                 }
             }
@@ -137,7 +136,7 @@ void depthwise_fixed(const depthwise_lines_work& work) noexcept {
                         const operand a = ops::load(data[r] + offset + u * unit);
                         s = r + u == 0 ? ops::product(a, weights[0][r][u]) : ops::add(s, a, weights[0][r][u]);
                     }
-                ops::store(to, s);
+                ops::store(to, slice, s);
             }
         }
     }
@@ -171,7 +170,7 @@ NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::s
     for (std::size_t i = 0; i < Steps; ++i)
 #pragma GCC unroll 4
         for (std::size_t p = 0; p < Phases; ++p)
-            ops::store(walk.to(line, first + i * Phases + p), s[i][p]);
+            ops::store(walk.to(line, first + i * Phases + p), walk.slice, s[i][p]);
 }
 
 /// Kernel of any size.

@@ -19,8 +19,8 @@ namespace notch::detail {
 template <class Arch, class Epilogue, class T> class depthwise_store {
 public:
     depthwise_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
-                    std::int32_t zero_point, const strided_view<T, 4>& dst) noexcept
-        : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst),
+                    const strided_view<T, 4>& dst) noexcept
+        : epilogue_(epilogue), problem_(problem), sums_(sums), dst_(dst),
           column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)),
           joins_lines_(dst.stride(1) == static_cast<std::ptrdiff_t>(dst.extent(2)) * dst.stride(2)) {}
 
@@ -44,9 +44,6 @@ private:
                std::ptrdiff_t stride) const noexcept {
         const column_site<lane> left_site{column, problem_};
         const column_site<lane> right_site{column + width, problem_};
-        const lane left_zero = wrapping_add_product(lane(0), simd::load_lane<lane>(sums_ + column), lane(-zero_point_));
-        const lane right_zero =
-            wrapping_add_product(lane(0), simd::load_lane<lane>(sums_ + column + width), lane(-zero_point_));
         with_stage<lane>(epilogue_, left_site, [&](const auto& left) NOTCH_LAMBDA_INLINE {
             with_stage<lane>(epilogue_, right_site, [&](const auto& right) NOTCH_LAMBDA_INLINE {
                 const std::int32_t* from = tile;
@@ -54,9 +51,16 @@ private:
                 std::size_t r = row;
                 const std::size_t end = row + rows;
                 const std::ptrdiff_t step = stride;
-                for (; r < end; ++r, from += panel_columns, at += step)
-                    simd::store_saturated_pair(at, left(wrapping_add(simd::load_lane<lane>(from), left_zero), r),
-                                               right(wrapping_add(simd::load_lane<lane>(from + width), right_zero), r));
+                const auto at_left = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
+                    return left(simd::load_lane<lane>(from + i * panel_columns), r + i);
+                };
+                const auto at_right = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
+                    return right(simd::load_lane<lane>(from + i * panel_columns + width), r + i);
+                };
+                for (; r + 2 <= end; r += 2, from += 2 * panel_columns, at += 2 * step)
+                    simd::store_saturated_square(at, step, at_left(0), at_right(0), at_left(1), at_right(1));
+                if (r < end)
+                    simd::store_saturated_pair(at, at_left(0), at_right(0));
             });
         });
     }
@@ -75,7 +79,7 @@ private:
             }
         }
         // The store counts from row 0 of the product.
-        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_,
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, 0,
                                                   first - static_cast<std::ptrdiff_t>(row) * dst_.stride(2),
                                                   dst_.stride(2), column_stride_);
         store.template finish<false>(
@@ -85,7 +89,6 @@ private:
     const Epilogue& epilogue_;
     const epilogue_problem& problem_;
     const std::int32_t* sums_;
-    std::int32_t zero_point_;
     const strided_view<T, 4>& dst_;
     std::ptrdiff_t column_stride_;
     bool joins_lines_;

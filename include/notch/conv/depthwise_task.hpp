@@ -20,12 +20,10 @@ struct depthwise_job {
     const packed_depthwise* weights = nullptr;
     depthwise_problem problem{};
     depthwise_cut cut{};
-    std::uint8_t flip = 0;      ///< is xored with the codes of the source
-    std::uint8_t zero_code = 0; ///< what padding holds, once it is xored
 };
 
 /// Makes units of the source lines of a block, for one panel.
-template <class Arch> class depthwise_source {
+template <class Arch, bool Signed> class depthwise_source {
     using ops = simd::depthwise_ops<Arch>;
     static constexpr std::size_t columns = ops::columns;
     static constexpr std::size_t channels = simd::depthwise_channels;
@@ -33,9 +31,9 @@ template <class Arch> class depthwise_source {
 public:
     /// Of panel number `panel`.
     depthwise_source(const depthwise_job& job, std::size_t panel) noexcept
-        : problem_(job.problem), cut_(job.cut), flip_(job.flip), output_(panel * channels),
+        : problem_(job.problem), cut_(job.cut), output_(panel * channels),
           count_(std::min(channels, problem_.outputs() - output_)) {
-        std::memset(padding_, static_cast<int>(job.zero_code ^ flip_), channels);
+        std::memset(padding_, static_cast<int>(static_cast<std::uint8_t>(problem_.zero_point)), channels);
         const bool plain = problem_.multiplier == 1 && problem_.channel_stride == 1;
         const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
         // How many pixels at the end of a line are too close to it to be read as sixteen codes.
@@ -74,7 +72,8 @@ private:
             pixel = padding_;
         for (std::size_t line = 0; line < lines; ++line)
             for (std::size_t u = 0; u < units; ++u)
-                ops::unit_of_codes(pixels, flip_, to + line * cut_.line_bytes + u * ops::unit_bytes);
+                ops::template unit_of_codes<Signed>(pixels, problem_.zero_point,
+                                                    to + line * cut_.line_bytes + u * ops::unit_bytes);
     }
 
     /// Units whose first column is `start` in the padded image, the next one a dilation further.
@@ -93,7 +92,8 @@ private:
                 source + static_cast<std::ptrdiff_t>(output_) +
                 static_cast<std::ptrdiff_t>(start + first * columns * step - left) * problem_.pixel_stride;
             for (std::size_t i = 0; i < lines; ++i, line += problem_.line_stride)
-                make_units(line, column_step, last - first, flip_, to + i * cut_.line_bytes + first * ops::unit_bytes);
+                make_units(line, column_step, last - first, problem_.zero_point,
+                           to + i * cut_.line_bytes + first * ops::unit_bytes);
         }
         for (std::size_t u = 0; u < first; ++u)
             make_unit(source, lines, start, u, to + u * ops::unit_bytes);
@@ -103,13 +103,13 @@ private:
 
     /// Units inside a line.
     static NOTCH_INLINE void make_units(const std::uint8_t* from, std::ptrdiff_t column_step, std::size_t count,
-                                        std::uint8_t flip, std::byte* to) noexcept {
+                                        std::int32_t zero, std::byte* to) noexcept {
         for (std::size_t u = 0; u < count; ++u) {
             const std::uint8_t* pixels[columns];
 #pragma GCC unroll 4
             for (std::size_t i = 0; i < columns; ++i)
                 pixels[i] = from + static_cast<std::ptrdiff_t>(i) * column_step;
-            ops::unit_of_codes(pixels, flip, to);
+            ops::template unit_of_codes<Signed>(pixels, zero, to);
             from += static_cast<std::ptrdiff_t>(columns) * column_step;
             to += ops::unit_bytes;
         }
@@ -148,7 +148,7 @@ private:
                         gather(sources[i], gathered[i]);
                         sources[i] += line + 1 < lines ? problem_.line_stride : 0;
                     }
-            ops::unit_of_codes(pixels, flip_, to + line * cut_.line_bytes);
+            ops::template unit_of_codes<Signed>(pixels, problem_.zero_point, to + line * cut_.line_bytes);
             if (line + 1 < lines)
                 for (std::size_t i = 0; i < columns; ++i)
                     pixels[i] += steps[i];
@@ -177,7 +177,6 @@ private:
 
     const depthwise_problem& problem_;
     const depthwise_cut& cut_;
-    std::uint8_t flip_;
     std::size_t output_;
     std::size_t count_;
     std::size_t readable_ = 0;
@@ -238,10 +237,14 @@ private:
         const std::size_t x = column_block * cut_.block_columns;
         const std::size_t columns = std::min(cut_.block_columns, problem_.out_width - x);
         make_depthwise_weights<Arch>(job_, panel, values_, weights_);
-        depthwise_source<Arch>(job_, panel)
-            .make(image, y * problem_.stride_h,
-                  (lines - 1) * problem_.stride_h + (problem_.kernel_h - 1) * problem_.dilation_h + 1, x, columns,
-                  source_);
+        const std::size_t source_lines =
+            (lines - 1) * problem_.stride_h + (problem_.kernel_h - 1) * problem_.dilation_h + 1;
+        if (problem_.is_signed)
+            depthwise_source<Arch, true>(job_, panel)
+                .make(image, y * problem_.stride_h, source_lines, x, columns, source_);
+        else
+            depthwise_source<Arch, false>(job_, panel)
+                .make(image, y * problem_.stride_h, source_lines, x, columns, source_);
         depthwise_lines_work work;
         work.weights = weights_;
         work.row_count = problem_.kernel_h;

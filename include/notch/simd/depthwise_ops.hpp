@@ -11,8 +11,8 @@
 ///     load(p)                              a slice, aligned to its size
 ///     held(a)                              the slice, at a point the compiler cannot look through: it stays in a register
 ///     product(a, w), add(s, a, w)          per channel, the sum of `columns` products; s + that, modulo 2^32
-///     store(p, s)                          int32 in the order of the channels
-///     unit_of_codes(pixels, flip, to)      pixels: sixteen uint8 of each column, which are xored with flip (0 or 0x80)
+///     store(p, slice, s)                   the int32 of a slice where they belong among sixteen, in the order of the channels
+///     unit_of_codes<Signed>(pixels, zero, to)    pixels: sixteen uint8 (or int8) of each column, less zero
 ///     unit_of_weights(taps, to)            taps: sixteen int8 of each tap
 ///
 /// An instruction set without a version of its own uses that of the nearest ancestor. The kernel is written once over
@@ -68,12 +68,17 @@ template <> struct depthwise_ops<scalar> {
             r.value[i] = s.value[i] + static_cast<std::uint32_t>(a.value[i] * w.value[i]);
         return r;
     }
-    static NOTCH_INLINE void store(std::int32_t* to, const sums& s) noexcept { std::memcpy(to, &s, sizeof s); }
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+    static NOTCH_INLINE void store(std::int32_t* to, std::size_t /*slice*/, const sums& s) noexcept {
+        std::memcpy(to, &s, sizeof s);
+    }
+    template <bool Signed>
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
                                            std::byte* to) noexcept {
         operand a;
-        for (int i = 0; i < 16; ++i)
-            a.value[i] = static_cast<std::int16_t>(pixels[0][i] ^ flip);
+        for (int i = 0; i < 16; ++i) {
+            const std::int32_t code = Signed ? static_cast<std::int8_t>(pixels[0][i]) : pixels[0][i];
+            a.value[i] = static_cast<std::int16_t>(code - zero);
+        }
         std::memcpy(to, &a, sizeof a);
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {

@@ -37,24 +37,40 @@ template <> struct depthwise_ops<avx2> {
         asm("" : "+x"(s)); // or gcc starts all products at once, and spills
         return s;
     }
-    static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s);
+    static NOTCH_INLINE void store(std::int32_t* to, std::size_t slice, sums s) noexcept {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + slice, s);
     }
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+    template <bool Signed>
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
                                            std::byte* to) noexcept {
-        const __m128i flips = _mm_set1_epi8(static_cast<char>(flip));
-        const __m128i a = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[0])), flips);
-        const __m128i b = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[1])), flips);
-        auto* unit = reinterpret_cast<__m256i*>(to);
-        _mm256_store_si256(unit, _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)));
-        _mm256_store_si256(unit + 1, _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)));
+        store_unit<Signed>(twice(pixels[0]), twice(pixels[1]), _mm256_set1_epi16(static_cast<short>(zero)), to);
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
-        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[0]));
-        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[1]));
+        store_unit<true>(twice(taps[0]), twice(taps[1]), _mm256_setzero_si256(), to);
+    }
+
+private:
+    /// Sixteen bytes, in both halves of a register: shuffles within halves are the cheap ones.
+    static NOTCH_INLINE __m256i twice(const void* from) noexcept {
+        return _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(from)));
+    }
+    template <bool Signed>
+    static NOTCH_INLINE void store_unit(__m256i a, __m256i b, __m256i zero, std::byte* to) noexcept {
         auto* unit = reinterpret_cast<__m256i*>(to);
-        _mm256_store_si256(unit, _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b)));
-        _mm256_store_si256(unit + 1, _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b)));
+        _mm256_store_si256(unit, _mm256_sub_epi16(words<Signed>(_mm256_unpacklo_epi8(a, b)), zero));
+        _mm256_store_si256(unit + 1, _mm256_sub_epi16(words<Signed>(_mm256_unpackhi_epi8(a, b)), zero));
+    }
+    /// The first eight bytes of the lower half, the last eight of the upper half, as int16.
+    template <bool Signed> static NOTCH_INLINE __m256i words(__m256i bytes) noexcept {
+        if constexpr (Signed) { // to the upper bytes, and down with their signs
+            const __m256i places = _mm256_setr_epi8(-1, 0, -1, 1, -1, 2, -1, 3, -1, 4, -1, 5, -1, 6, -1, 7, -1, 8, -1,
+                                                    9, -1, 10, -1, 11, -1, 12, -1, 13, -1, 14, -1, 15);
+            return _mm256_srai_epi16(_mm256_shuffle_epi8(bytes, places), 8);
+        } else {
+            const __m256i places = _mm256_setr_epi8(0, -1, 1, -1, 2, -1, 3, -1, 4, -1, 5, -1, 6, -1, 7, -1, 8, -1, 9,
+                                                    -1, 10, -1, 11, -1, 12, -1, 13, -1, 14, -1, 15, -1);
+            return _mm256_shuffle_epi8(bytes, places);
+        }
     }
 };
 /// @endcond

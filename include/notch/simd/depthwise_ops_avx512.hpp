@@ -50,7 +50,9 @@ template <> struct depthwise_ops<avx512bw> : depthwise_ops<avx2> {
         asm("" : "+v"(s)); // or gcc starts all products at once, and spills
         return s;
     }
-    static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept { _mm512_storeu_si512(to, s); }
+    static NOTCH_INLINE void store(std::int32_t* to, std::size_t /*slice*/, sums s) noexcept {
+        _mm512_storeu_si512(to, s);
+    }
 };
 
 #if defined(__AVX512VL__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VNNI__)

@@ -37,22 +37,29 @@ template <> struct depthwise_ops<neon64> {
     static NOTCH_INLINE sums add(const sums& s, operand a, operand w) noexcept {
         return {vmlal_s16(s.low, vget_low_s16(a), vget_low_s16(w)), vmlal_high_s16(s.high, a, w)};
     }
-    static NOTCH_INLINE void store(std::int32_t* to, const sums& s) noexcept {
-        vst1q_s32(to, s.low);
-        vst1q_s32(to + 4, s.high);
+    static NOTCH_INLINE void store(std::int32_t* to, std::size_t slice, const sums& s) noexcept {
+        vst1q_s32(to + 8 * slice, s.low);
+        vst1q_s32(to + 8 * slice + 4, s.high);
     }
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+    template <bool Signed>
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
                                            std::byte* to) noexcept {
-        const uint8x16_t a = veorq_u8(vld1q_u8(pixels[0]), vdupq_n_u8(flip));
+        const uint8x16_t a = vld1q_u8(pixels[0]);
+        const int16x8_t zeros = vdupq_n_s16(static_cast<std::int16_t>(zero));
         auto* unit = reinterpret_cast<std::uint8_t*>(to);
-        vst1q_u8(unit, vreinterpretq_u8_u16(vmovl_u8(vget_low_u8(a))));
-        vst1q_u8(unit + 16, vreinterpretq_u8_u16(vmovl_high_u8(a)));
+        vst1q_u8(unit, vreinterpretq_u8_s16(vsubq_s16(words<Signed>(vget_low_u8(a)), zeros)));
+        vst1q_u8(unit + 16, vreinterpretq_u8_s16(vsubq_s16(words<Signed>(vget_high_u8(a)), zeros)));
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
         const int8x16_t a = vld1q_s8(taps[0]);
         auto* unit = reinterpret_cast<std::uint8_t*>(to);
         vst1q_u8(unit, vreinterpretq_u8_s16(vmovl_s8(vget_low_s8(a))));
         vst1q_u8(unit + 16, vreinterpretq_u8_s16(vmovl_high_s8(a)));
+    }
+
+private:
+    template <bool Signed> static NOTCH_INLINE int16x8_t words(uint8x8_t codes) noexcept {
+        return Signed ? vmovl_s8(vreinterpret_s8_u8(codes)) : vreinterpretq_s16_u16(vmovl_u8(codes));
     }
 };
 /// @endcond

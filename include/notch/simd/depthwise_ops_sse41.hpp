@@ -37,33 +37,35 @@ template <> struct depthwise_ops<sse41> {
         asm("" : "+x"(s)); // or gcc starts all products at once, and spills
         return s;
     }
-    static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept {
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), s);
+    static NOTCH_INLINE void store(std::int32_t* to, std::size_t slice, sums s) noexcept {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to) + slice, s);
     }
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::uint8_t flip,
+    template <bool Signed>
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
                                            std::byte* to) noexcept {
-        const __m128i flips = _mm_set1_epi8(static_cast<char>(flip));
-        const __m128i zero = _mm_setzero_si128();
-        const __m128i a = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[0])), flips);
-        const __m128i b = _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels[1])), flips);
-        const __m128i low = _mm_unpacklo_epi8(a, b);
-        const __m128i high = _mm_unpackhi_epi8(a, b);
-        auto* unit = reinterpret_cast<__m128i*>(to);
-        _mm_store_si128(unit, _mm_unpacklo_epi8(low, zero));
-        _mm_store_si128(unit + 1, _mm_unpackhi_epi8(low, zero));
-        _mm_store_si128(unit + 2, _mm_unpacklo_epi8(high, zero));
-        _mm_store_si128(unit + 3, _mm_unpackhi_epi8(high, zero));
+        store_unit<Signed>(sixteen(pixels[0]), sixteen(pixels[1]), _mm_set1_epi16(static_cast<short>(zero)), to);
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
-        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[0]));
-        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[1]));
+        store_unit<true>(sixteen(taps[0]), sixteen(taps[1]), _mm_setzero_si128(), to);
+    }
+
+private:
+    static NOTCH_INLINE __m128i sixteen(const void* from) noexcept {
+        return _mm_loadu_si128(static_cast<const __m128i*>(from));
+    }
+    template <bool Signed>
+    static NOTCH_INLINE void store_unit(__m128i a, __m128i b, __m128i zero, std::byte* to) noexcept {
         const __m128i low = _mm_unpacklo_epi8(a, b);
         const __m128i high = _mm_unpackhi_epi8(a, b);
         auto* unit = reinterpret_cast<__m128i*>(to);
-        _mm_store_si128(unit, _mm_cvtepi8_epi16(low));
-        _mm_store_si128(unit + 1, _mm_cvtepi8_epi16(_mm_srli_si128(low, 8)));
-        _mm_store_si128(unit + 2, _mm_cvtepi8_epi16(high));
-        _mm_store_si128(unit + 3, _mm_cvtepi8_epi16(_mm_srli_si128(high, 8)));
+        _mm_store_si128(unit, _mm_sub_epi16(words<Signed>(low), zero));
+        _mm_store_si128(unit + 1, _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(low, low)), zero));
+        _mm_store_si128(unit + 2, _mm_sub_epi16(words<Signed>(high), zero));
+        _mm_store_si128(unit + 3, _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(high, high)), zero));
+    }
+    /// The first eight bytes as int16.
+    template <bool Signed> static NOTCH_INLINE __m128i words(__m128i bytes) noexcept {
+        return Signed ? _mm_cvtepi8_epi16(bytes) : _mm_cvtepu8_epi16(bytes);
     }
 };
 /// @endcond

@@ -2,6 +2,7 @@
 /// Stores of two lanes side by side: the codes of both leave in one instruction where an instruction set has it.
 ///
 ///     store_saturated_pair(p, a, b)     store_saturated(p, a), store_saturated(p + width, b), see simd/int_lane.hpp
+///     store_saturated_square(p, step, a, b, c, d)     a pair at p, a pair at p + step
 #pragma once
 
 #include <notch/core/config.hpp>
@@ -20,6 +21,14 @@ NOTCH_INLINE void store_saturated_pair(Code* to, const Lane& a, const Lane& b) n
     store_saturated(to + lane_width<Lane>, b);
 }
 
+/// Writes the codes of two lanes, and of two more `step` codes further.
+template <class Code, lane Lane>
+NOTCH_INLINE void store_saturated_square(Code* to, std::ptrdiff_t step, const Lane& a, const Lane& b, const Lane& c,
+                                         const Lane& d) noexcept {
+    store_saturated_pair(to, a, b);
+    store_saturated_pair(to + step, c, d);
+}
+
 #if defined(__AVX2__)
 /// Writes the codes of two lanes, clamped to their type.
 template <class Code>
@@ -32,6 +41,21 @@ NOTCH_INLINE void store_saturated_pair(Code* to, const avx2_ints& a, const avx2_
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(low, high));
     else
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(low, high));
+}
+
+/// Writes the codes of two lanes, and of two more `step` codes further.
+template <class Code>
+NOTCH_INLINE void store_saturated_square(Code* to, std::ptrdiff_t step, const avx2_ints& a, const avx2_ints& b,
+                                         const avx2_ints& c, const avx2_ints& d) noexcept {
+    // Four codes in a number: a0 b0 c0 d0 in the lower half, a1 b1 c1 d1 in the upper one.
+    const __m256i first = _mm256_packs_epi32(a.value, b.value);
+    const __m256i second = _mm256_packs_epi32(c.value, d.value);
+    const __m256i codes =
+        std::same_as<Code, std::uint8_t> ? _mm256_packus_epi16(first, second) : _mm256_packs_epi16(first, second);
+    const __m128i low = _mm256_castsi256_si128(codes);
+    const __m128i high = _mm256_extracti128_si256(codes, 1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi32(low, high));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + step), _mm_unpackhi_epi32(low, high));
 }
 #endif
 
