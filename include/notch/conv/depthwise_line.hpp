@@ -9,7 +9,7 @@
 ///     output 1                    w | w w             phase 1: weights (0 w0) (w1 w2)
 ///     output 2                        w w | w .       phase 0 again, `step` units on
 ///
-/// Every source code is interleaved once; with stride 1 both phases share what is loaded. The weights of three rows of
+/// The slices of a line follow one another. Every source code is interleaved once; with stride 1 both phases share what is loaded. The weights of three rows of
 /// three taps stay in registers, others are read again for every four outputs.
 #pragma once
 
@@ -24,6 +24,7 @@ namespace notch::detail {
 /// The work of one call: some output lines.
 struct depthwise_lines_work {
     const std::byte* source = nullptr;  ///< units of the first kernel row of the first line
+    std::size_t slice_step = 0;         ///< bytes between the slices of a line
     const std::byte* weights = nullptr; ///< units [phase][row][unit]
     std::size_t row_count = 0;          ///< rows of the kernel
     std::size_t row_step = 0;           ///< bytes between the lines of two kernel rows
@@ -68,7 +69,7 @@ template <class Arch, std::size_t Rows, std::size_t Units> struct depthwise_walk
     }
     /// Unit 0 of a kernel row of a line.
     [[nodiscard]] NOTCH_INLINE const std::byte* source(std::size_t line, std::size_t row) const noexcept {
-        return work.source + line * work.line_step + row * work.row_step + slice * slice_bytes;
+        return work.source + line * work.line_step + row * work.row_step + slice * work.slice_step;
     }
     /// Where the sums of an output go.
     [[nodiscard]] NOTCH_INLINE std::int32_t* to(std::size_t line, std::size_t output) const noexcept {
@@ -83,7 +84,7 @@ void depthwise_fixed(const depthwise_lines_work& work) noexcept {
     using ops = typename walk_type::ops;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
-    constexpr std::size_t unit = ops::unit_bytes;
+    constexpr std::size_t unit = ops::unit_bytes / ops::slices;
     const std::size_t step = work.stride * Phases / ops::columns * unit; // bytes between outputs of phase 0
     const std::size_t second = work.stride / 2 * unit;
     const std::size_t count = work.count;
@@ -142,6 +143,63 @@ void depthwise_fixed(const depthwise_lines_work& work) noexcept {
     }
 }
 
+/// Kernel of a fixed size for outputs that begin one unit apart: what is loaded once serves all of `Outputs` of them.
+template <class Arch, std::size_t Rows, std::size_t Units, std::size_t Outputs>
+NOTCH_INLINE void depthwise_slide(const typename simd::depthwise_ops<Arch>::operand (&weights)[Rows][Units],
+                                  const std::byte* const (&data)[Rows], std::size_t offset, std::size_t slice,
+                                  std::int32_t* to, std::size_t sums_stride) noexcept {
+    using ops = simd::depthwise_ops<Arch>;
+    constexpr std::size_t unit = ops::unit_bytes / ops::slices;
+    typename ops::sums s[Outputs];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+        for (std::size_t u = 0; u < Outputs + Units - 1; ++u) {
+            const auto a = ops::held(ops::load(data[r] + offset + u * unit));
+#pragma GCC unroll 16
+            for (std::size_t o = 0; o < Outputs; ++o)
+                if (u >= o && u - o < Units)
+                    s[o] = r + u - o == 0 ? ops::product(a, weights[r][u - o]) : ops::add(s[o], a, weights[r][u - o]);
+        }
+#pragma GCC unroll 16
+    for (std::size_t o = 0; o < Outputs; ++o)
+        ops::store(to + o * sums_stride, slice, s[o]);
+}
+
+/// Kernel of a fixed size, of one phase, for outputs that begin one unit apart.
+template <class Arch, std::size_t Rows, std::size_t Units>
+void depthwise_sliding(const depthwise_lines_work& work) noexcept {
+    using walk_type = depthwise_walk<Arch, Rows, Units>;
+    using ops = typename walk_type::ops;
+    constexpr std::size_t outputs = 4;
+    constexpr std::size_t unit = ops::unit_bytes / ops::slices;
+    const std::size_t count = work.count;
+    const std::size_t lines = work.lines;
+    const std::size_t sums_stride = work.sums_stride;
+    for (std::size_t slice = 0; slice < ops::slices; ++slice) {
+        const walk_type walk{work, slice};
+        typename ops::operand weights[Rows][Units];
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+            for (std::size_t u = 0; u < Units; ++u)
+                weights[r][u] = walk.weight(0, r, u);
+        for (std::size_t line = 0; line < lines; ++line) {
+            const std::byte* data[Rows];
+#pragma GCC unroll 16
+            for (std::size_t r = 0; r < Rows; ++r)
+                data[r] = walk.source(line, r);
+            std::int32_t* to = walk.to(line, 0);
+            std::size_t left = count;
+            std::size_t offset = 0;
+            for (; left >= outputs; left -= outputs, offset += outputs * unit, to += outputs * sums_stride)
+                depthwise_slide<Arch, Rows, Units, outputs>(weights, data, offset, slice, to, sums_stride);
+            for (; left != 0; --left, offset += unit, to += sums_stride)
+                depthwise_slide<Arch, Rows, Units, 1>(weights, data, offset, slice, to, sums_stride);
+        }
+    }
+}
+
 /// Kernel of any size: `Steps` times the phases at once.
 template <class Arch, std::size_t Phases, std::size_t Steps>
 NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::size_t line,
@@ -149,7 +207,7 @@ NOTCH_INLINE void depthwise_steps(const depthwise_walk<Arch, 0, 0>& walk, std::s
     using ops = simd::depthwise_ops<Arch>;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
-    constexpr std::size_t unit = ops::unit_bytes;
+    constexpr std::size_t unit = ops::unit_bytes / ops::slices;
     const std::size_t stride = walk.work.stride;
     const std::size_t step = stride * Phases / ops::columns * unit;
     const std::size_t second = stride / 2 * unit;
@@ -202,11 +260,14 @@ template <class Arch>
     if constexpr (columns == 2) {
         if (three)
             return stride == 1       ? &depthwise_fixed<Arch, 2, true, 3, 2>
+                   : stride == 2     ? &depthwise_sliding<Arch, 3, 2>
                    : stride % 2 == 1 ? &depthwise_fixed<Arch, 2, false, 3, 2>
                                      : &depthwise_fixed<Arch, 1, true, 3, 2>;
         return stride % 2 == 1 ? &depthwise_any<Arch, 2> : &depthwise_any<Arch, 1>;
     } else {
-        return three ? &depthwise_fixed<Arch, 1, true, 3, 3> : &depthwise_any<Arch, 1>;
+        if (three)
+            return stride == 1 ? &depthwise_sliding<Arch, 3, 3> : &depthwise_fixed<Arch, 1, true, 3, 3>;
+        return &depthwise_any<Arch, 1>;
     }
 }
 

@@ -103,7 +103,9 @@ inline constexpr std::size_t depthwise_columns = 128;
 /// Fewest columns of a block, where there are more.
 inline constexpr std::size_t depthwise_least_columns = 8;
 /// Bytes of source lines that are kept in the first-level cache.
-inline constexpr std::size_t depthwise_block_bytes = std::size_t{18} << 10;
+inline constexpr std::size_t depthwise_block_bytes = std::size_t{10} << 10;
+/// What a line costs beside its units, in units.
+inline constexpr std::size_t depthwise_line_cost = 3;
 /// Workspace beyond the size of the source.
 inline constexpr std::size_t depthwise_spare_bytes = std::size_t{60} << 10;
 
@@ -121,9 +123,10 @@ inline void choose_depthwise_block(depthwise_cut& cut, const depthwise_problem& 
         const std::size_t room = depthwise_block_bytes / (units * cut.unit_bytes);
         const std::size_t most = room > reach ? (room - reach) / problem.stride_h + 1 : 1;
         const std::size_t lines = ceil_div(problem.out_height, ceil_div(problem.out_height, most));
-        const double made = static_cast<double>(units * ((lines - 1) * problem.stride_h + reach)) *
-                            static_cast<double>(ceil_div(problem.out_height, lines)) *
-                            static_cast<double>(ceil_div(problem.out_width, columns));
+        const double made =
+            static_cast<double>((units + depthwise_line_cost) * ((lines - 1) * problem.stride_h + reach)) *
+            static_cast<double>(ceil_div(problem.out_height, lines)) *
+            static_cast<double>(ceil_div(problem.out_width, columns));
         if (best == 0 || made < best) {
             best = made;
             cut.block_columns = columns;

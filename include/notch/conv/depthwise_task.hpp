@@ -27,11 +27,13 @@ template <class Arch, bool Signed> class depthwise_source {
     using ops = simd::depthwise_ops<Arch>;
     static constexpr std::size_t columns = ops::columns;
     static constexpr std::size_t channels = simd::depthwise_channels;
+    static constexpr std::size_t slice_bytes = ops::unit_bytes / ops::slices;
+    static constexpr std::size_t short_line = 8;
 
 public:
     /// Of panel number `panel`.
     depthwise_source(const depthwise_job& job, std::size_t panel) noexcept
-        : problem_(job.problem), cut_(job.cut), output_(panel * channels),
+        : problem_(job.problem), cut_(job.cut), slice_step_(cut_.line_bytes / ops::slices), output_(panel * channels),
           count_(std::min(channels, problem_.outputs() - output_)) {
         std::memset(padding_, static_cast<int>(static_cast<std::uint8_t>(problem_.zero_point)), channels);
         const bool plain = problem_.multiplier == 1 && problem_.channel_stride == 1;
@@ -48,32 +50,26 @@ public:
     void make(std::size_t image, std::size_t first, std::size_t lines, std::size_t first_column,
               std::size_t block_columns, std::byte* to) const noexcept {
         const std::uint8_t* source = problem_.source + static_cast<std::ptrdiff_t>(image) * problem_.image_stride;
-        const std::size_t units = cut_.line_units(block_columns);
         // Lines [begin, end) lie in the image.
         const std::size_t begin = std::clamp<std::size_t>(problem_.top, first, first + lines);
         const std::size_t end = std::clamp<std::size_t>(problem_.top + problem_.height, begin, first + lines);
-        pad(begin - first, units, to);
-        pad(first + lines - end, units, to + (end - first) * cut_.line_bytes);
+        pad(begin - first, to);
+        pad(first + lines - end, to + (end - first) * cut_.line_bytes);
         to += (begin - first) * cut_.line_bytes;
         source += static_cast<std::ptrdiff_t>(begin) * problem_.line_stride -
                   static_cast<std::ptrdiff_t>(problem_.top) * problem_.line_stride;
         for (std::size_t c = 0; c < std::min(cut_.class_count, block_columns) && begin < end; ++c) {
             const std::size_t class_units = cut_.class_units(cut_.class_outputs(block_columns, c));
             make_class(source, end - begin, (first_column + c) * problem_.stride_w, class_units, to);
-            to += class_units * ops::unit_bytes;
+            to += class_units * slice_bytes;
         }
     }
 
 private:
-    /// Lines of padding.
-    void pad(std::size_t lines, std::size_t units, std::byte* to) const noexcept {
-        const std::uint8_t* pixels[columns];
-        for (const std::uint8_t*& pixel : pixels)
-            pixel = padding_;
-        for (std::size_t line = 0; line < lines; ++line)
-            for (std::size_t u = 0; u < units; ++u)
-                ops::template unit_of_codes<Signed>(pixels, problem_.zero_point,
-                                                    to + line * cut_.line_bytes + u * ops::unit_bytes);
+    /// Lines of padding: codes less the zero point.
+    void pad(std::size_t lines, std::byte* to) const noexcept {
+        if (lines != 0)
+            std::memset(to, 0, lines * cut_.line_bytes);
     }
 
     /// Units whose first column is `start` in the padded image, the next one a dilation further.
@@ -88,37 +84,50 @@ private:
         const std::size_t last = std::clamp(end / columns, first, units);
         if (first < last) {
             const std::ptrdiff_t column_step = static_cast<std::ptrdiff_t>(step) * problem_.pixel_stride;
-            const std::uint8_t* line =
+            const std::uint8_t* from =
                 source + static_cast<std::ptrdiff_t>(output_) +
                 static_cast<std::ptrdiff_t>(start + first * columns * step - left) * problem_.pixel_stride;
-            for (std::size_t i = 0; i < lines; ++i, line += problem_.line_stride)
-                make_units(line, column_step, last - first, problem_.zero_point,
-                           to + i * cut_.line_bytes + first * ops::unit_bytes);
+            std::byte* unit = to + first * slice_bytes;
+            if (last - first >= std::min(lines, short_line)) {
+                for (std::size_t i = 0; i < lines; ++i)
+                    make_units(from + static_cast<std::ptrdiff_t>(i) * problem_.line_stride, column_step, last - first,
+                               problem_.zero_point, unit + i * cut_.line_bytes, slice_step_);
+            } else { // columns of units are longer than lines of them
+                for (std::size_t u = first; u < last; ++u, unit += slice_bytes) {
+                    const std::uint8_t* pixels[columns];
+                    std::ptrdiff_t steps[columns];
+#pragma GCC unroll 4
+                    for (std::size_t i = 0; i < columns; ++i) {
+                        pixels[i] = from + static_cast<std::ptrdiff_t>((u - first) * columns + i) * column_step;
+                        steps[i] = problem_.line_stride;
+                    }
+                    make_column(pixels, steps, lines, problem_.zero_point, cut_.line_bytes, slice_step_, unit);
+                }
+            }
         }
         for (std::size_t u = 0; u < first; ++u)
-            make_unit(source, lines, start, u, to + u * ops::unit_bytes);
+            make_unit(source, lines, start, u, to + u * slice_bytes);
         for (std::size_t u = last; u < units; ++u)
-            make_unit(source, lines, start, u, to + u * ops::unit_bytes);
+            make_unit(source, lines, start, u, to + u * slice_bytes);
     }
 
     /// Units inside a line.
     static NOTCH_INLINE void make_units(const std::uint8_t* from, std::ptrdiff_t column_step, std::size_t count,
-                                        std::int32_t zero, std::byte* to) noexcept {
+                                        std::int32_t zero, std::byte* to, std::size_t slice_step) noexcept {
         for (std::size_t u = 0; u < count; ++u) {
             const std::uint8_t* pixels[columns];
 #pragma GCC unroll 4
             for (std::size_t i = 0; i < columns; ++i)
                 pixels[i] = from + static_cast<std::ptrdiff_t>(i) * column_step;
-            ops::template unit_of_codes<Signed>(pixels, zero, to);
+            ops::template unit_of_codes<Signed>(pixels, zero, to, slice_step);
             from += static_cast<std::ptrdiff_t>(columns) * column_step;
-            to += ops::unit_bytes;
+            to += slice_bytes;
         }
     }
 
     /// A unit near a border, or of channels that do not lie side by side, in some lines.
     void make_unit(const std::uint8_t* source, std::size_t lines, std::size_t start, std::size_t unit,
                    std::byte* to) const noexcept {
-        std::uint8_t gathered[columns][channels];
         const std::uint8_t* pixels[columns];
         std::ptrdiff_t steps[columns];
         const std::uint8_t* sources[columns]; ///< of what is gathered, or null
@@ -136,22 +145,45 @@ private:
                 pixels[i] = pixel + output_;
                 steps[i] = problem_.line_stride;
             } else {
-                pixels[i] = gathered[i];
                 sources[i] = pixel;
                 gathers = true;
             }
         }
+        if (gathers)
+            make_gathered(pixels, steps, sources, lines, to);
+        else
+            make_column(pixels, steps, lines, problem_.zero_point, cut_.line_bytes, slice_step_, to);
+    }
+
+    /// A unit in some lines. The last step beyond the last line is not made: it could leave the image.
+    static NOTCH_INLINE void make_column(const std::uint8_t* (&pixels)[columns], const std::ptrdiff_t (&steps)[columns],
+                                         std::size_t lines, std::int32_t zero, std::size_t line_bytes,
+                                         std::size_t slice_step, std::byte* to) noexcept {
+        for (;; to += line_bytes) {
+            ops::template unit_of_codes<Signed>(pixels, zero, to, slice_step);
+            if (--lines == 0)
+                return;
+#pragma GCC unroll 4
+            for (std::size_t i = 0; i < columns; ++i)
+                pixels[i] += steps[i];
+        }
+    }
+
+    /// The same where columns are gathered: those that have a source.
+    void make_gathered(const std::uint8_t* (&pixels)[columns], const std::ptrdiff_t (&steps)[columns],
+                       const std::uint8_t* (&sources)[columns], std::size_t lines, std::byte* to) const noexcept {
+        std::uint8_t gathered[columns][channels];
         for (std::size_t line = 0; line < lines; ++line) {
-            if (gathers)
-                for (std::size_t i = 0; i < columns; ++i)
-                    if (sources[i] != nullptr) {
-                        gather(sources[i], gathered[i]);
-                        sources[i] += line + 1 < lines ? problem_.line_stride : 0;
-                    }
-            ops::template unit_of_codes<Signed>(pixels, problem_.zero_point, to + line * cut_.line_bytes);
-            if (line + 1 < lines)
-                for (std::size_t i = 0; i < columns; ++i)
-                    pixels[i] += steps[i];
+            for (std::size_t i = 0; i < columns; ++i) {
+                if (sources[i] == nullptr) {
+                    pixels[i] += line == 0 ? 0 : steps[i];
+                } else {
+                    sources[i] += line == 0 ? 0 : problem_.line_stride;
+                    gather(sources[i], gathered[i]);
+                    pixels[i] = gathered[i];
+                }
+            }
+            ops::template unit_of_codes<Signed>(pixels, problem_.zero_point, to + line * cut_.line_bytes, slice_step_);
         }
     }
 
@@ -177,6 +209,7 @@ private:
 
     const depthwise_problem& problem_;
     const depthwise_cut& cut_;
+    std::size_t slice_step_;
     std::size_t output_;
     std::size_t count_;
     std::size_t readable_ = 0;
@@ -209,6 +242,7 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
 template <class Arch, class Store> class depthwise_task {
     using ops = simd::depthwise_ops<Arch>;
     static constexpr std::size_t channels = simd::depthwise_channels;
+    static constexpr std::size_t slice_bytes = ops::unit_bytes / ops::slices;
 
 public:
     depthwise_task(const depthwise_job& job, const Store& store, std::byte* workspace) noexcept
@@ -247,6 +281,7 @@ private:
                 .make(image, y * problem_.stride_h, source_lines, x, columns, source_);
         depthwise_lines_work work;
         work.weights = weights_;
+        work.slice_step = cut_.line_bytes / ops::slices;
         work.row_count = problem_.kernel_h;
         work.row_step = problem_.dilation_h * cut_.line_bytes;
         work.units = cut_.units;
@@ -261,7 +296,7 @@ private:
                 work.count = cut_.class_outputs(columns, c);
                 work.sums = tile_ + c * channels;
                 kernel_(work);
-                work.source += cut_.class_units(work.count) * ops::unit_bytes;
+                work.source += cut_.class_units(work.count) * slice_bytes;
             }
             store_(tile_, image, y + line, x, work.lines, columns, panel * channels);
         }

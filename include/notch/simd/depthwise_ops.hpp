@@ -12,8 +12,9 @@
 ///     held(a)                              the slice, at a point the compiler cannot look through: it stays in a register
 ///     product(a, w), add(s, a, w)          per channel, the sum of `columns` products; s + that, modulo 2^32
 ///     store(p, slice, s)                   the int32 of a slice where they belong among sixteen, in the order of the channels
-///     unit_of_codes<Signed>(pixels, zero, to)    pixels: sixteen uint8 (or int8) of each column, less zero
-///     unit_of_weights(taps, to)            taps: sixteen int8 of each tap
+///     unit_of_codes<Signed>(pixels, zero, to, step)   pixels: sixteen uint8 (or int8) of each column, less zero; slices are
+///                                          `step` bytes apart, since those that lie side by side share banks of the cache
+///     unit_of_weights(taps, to)            taps: sixteen int8 of each tap; slices side by side
 ///
 /// An instruction set without a version of its own uses that of the nearest ancestor. The kernel is written once over
 /// these names (conv/depthwise_line.hpp). Products of uint8 and int8 are exact, and so is the sum of two.
@@ -72,8 +73,8 @@ template <> struct depthwise_ops<scalar> {
         std::memcpy(to, &s, sizeof s);
     }
     template <bool Signed>
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
-                                           std::byte* to) noexcept {
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero, std::byte* to,
+                                           std::size_t /*step*/) noexcept {
         operand a;
         for (int i = 0; i < 16; ++i) {
             const std::int32_t code = Signed ? static_cast<std::int8_t>(pixels[0][i]) : pixels[0][i];

@@ -41,12 +41,12 @@ template <> struct depthwise_ops<avx2> {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + slice, s);
     }
     template <bool Signed>
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
-                                           std::byte* to) noexcept {
-        store_unit<Signed>(twice(pixels[0]), twice(pixels[1]), _mm256_set1_epi16(static_cast<short>(zero)), to);
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero, std::byte* to,
+                                           std::size_t step) noexcept {
+        store_unit<Signed>(twice(pixels[0]), twice(pixels[1]), _mm256_set1_epi16(static_cast<short>(zero)), to, step);
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
-        store_unit<true>(twice(taps[0]), twice(taps[1]), _mm256_setzero_si256(), to);
+        store_unit<true>(twice(taps[0]), twice(taps[1]), _mm256_setzero_si256(), to, 32);
     }
 
 private:
@@ -55,10 +55,11 @@ private:
         return _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(from)));
     }
     template <bool Signed>
-    static NOTCH_INLINE void store_unit(__m256i a, __m256i b, __m256i zero, std::byte* to) noexcept {
-        auto* unit = reinterpret_cast<__m256i*>(to);
-        _mm256_store_si256(unit, _mm256_sub_epi16(words<Signed>(_mm256_unpacklo_epi8(a, b)), zero));
-        _mm256_store_si256(unit + 1, _mm256_sub_epi16(words<Signed>(_mm256_unpackhi_epi8(a, b)), zero));
+    static NOTCH_INLINE void store_unit(__m256i a, __m256i b, __m256i zero, std::byte* to, std::size_t step) noexcept {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to),
+                           _mm256_sub_epi16(words<Signed>(_mm256_unpacklo_epi8(a, b)), zero));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to + step),
+                           _mm256_sub_epi16(words<Signed>(_mm256_unpackhi_epi8(a, b)), zero));
     }
     /// The first eight bytes of the lower half, the last eight of the upper half, as int16.
     template <bool Signed> static NOTCH_INLINE __m256i words(__m256i bytes) noexcept {

@@ -50,6 +50,11 @@ template <> struct depthwise_ops<avx512bw> : depthwise_ops<avx2> {
         asm("" : "+v"(s)); // or gcc starts all products at once, and spills
         return s;
     }
+    template <bool Signed>
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero, std::byte* to,
+                                           std::size_t /*step*/) noexcept {
+        depthwise_ops<avx2>::unit_of_codes<Signed>(pixels, zero, to, 32);
+    }
     static NOTCH_INLINE void store(std::int32_t* to, std::size_t /*slice*/, sums s) noexcept {
         _mm512_storeu_si512(to, s);
     }

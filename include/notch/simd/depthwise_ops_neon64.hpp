@@ -42,13 +42,13 @@ template <> struct depthwise_ops<neon64> {
         vst1q_s32(to + 8 * slice + 4, s.high);
     }
     template <bool Signed>
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
-                                           std::byte* to) noexcept {
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero, std::byte* to,
+                                           std::size_t step) noexcept {
         const uint8x16_t a = vld1q_u8(pixels[0]);
         const int16x8_t zeros = vdupq_n_s16(static_cast<std::int16_t>(zero));
         auto* unit = reinterpret_cast<std::uint8_t*>(to);
         vst1q_u8(unit, vreinterpretq_u8_s16(vsubq_s16(words<Signed>(vget_low_u8(a)), zeros)));
-        vst1q_u8(unit + 16, vreinterpretq_u8_s16(vsubq_s16(words<Signed>(vget_high_u8(a)), zeros)));
+        vst1q_u8(unit + step, vreinterpretq_u8_s16(vsubq_s16(words<Signed>(vget_high_u8(a)), zeros)));
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
         const int8x16_t a = vld1q_s8(taps[0]);

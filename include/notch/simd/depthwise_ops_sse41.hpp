@@ -41,12 +41,12 @@ template <> struct depthwise_ops<sse41> {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to) + slice, s);
     }
     template <bool Signed>
-    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero,
-                                           std::byte* to) noexcept {
-        store_unit<Signed>(sixteen(pixels[0]), sixteen(pixels[1]), _mm_set1_epi16(static_cast<short>(zero)), to);
+    static NOTCH_INLINE void unit_of_codes(const std::uint8_t* const* pixels, std::int32_t zero, std::byte* to,
+                                           std::size_t step) noexcept {
+        store_unit<Signed>(sixteen(pixels[0]), sixteen(pixels[1]), _mm_set1_epi16(static_cast<short>(zero)), to, step);
     }
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
-        store_unit<true>(sixteen(taps[0]), sixteen(taps[1]), _mm_setzero_si128(), to);
+        store_unit<true>(sixteen(taps[0]), sixteen(taps[1]), _mm_setzero_si128(), to, 16);
     }
 
 private:
@@ -54,14 +54,15 @@ private:
         return _mm_loadu_si128(static_cast<const __m128i*>(from));
     }
     template <bool Signed>
-    static NOTCH_INLINE void store_unit(__m128i a, __m128i b, __m128i zero, std::byte* to) noexcept {
+    static NOTCH_INLINE void store_unit(__m128i a, __m128i b, __m128i zero, std::byte* to, std::size_t step) noexcept {
         const __m128i low = _mm_unpacklo_epi8(a, b);
         const __m128i high = _mm_unpackhi_epi8(a, b);
-        auto* unit = reinterpret_cast<__m128i*>(to);
-        _mm_store_si128(unit, _mm_sub_epi16(words<Signed>(low), zero));
-        _mm_store_si128(unit + 1, _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(low, low)), zero));
-        _mm_store_si128(unit + 2, _mm_sub_epi16(words<Signed>(high), zero));
-        _mm_store_si128(unit + 3, _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(high, high)), zero));
+        const auto slice = [to, step](std::size_t i)
+                               NOTCH_LAMBDA_INLINE { return reinterpret_cast<__m128i*>(to + i * step); };
+        _mm_store_si128(slice(0), _mm_sub_epi16(words<Signed>(low), zero));
+        _mm_store_si128(slice(1), _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(low, low)), zero));
+        _mm_store_si128(slice(2), _mm_sub_epi16(words<Signed>(high), zero));
+        _mm_store_si128(slice(3), _mm_sub_epi16(words<Signed>(_mm_unpackhi_epi64(high, high)), zero));
     }
     /// The first eight bytes as int16.
     template <bool Signed> static NOTCH_INLINE __m128i words(__m128i bytes) noexcept {
