@@ -21,9 +21,12 @@
 #include <notch/core/xtensor.hpp>
 #endif
 
+#include <notch/conv/depthwise.hpp>
 #include <notch/conv/filters.hpp>
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
+#include <notch/conv/pack_depthwise.hpp>
+#include <notch/conv/packed_depthwise.hpp>
 #include <notch/conv/reference.hpp>
 
 #include <notch/epilogue/activation.hpp>

@@ -205,11 +205,11 @@ template <class T, class Q> void any_geometries(std::uint64_t seed, int count) {
 TEST_CASE("depthwise convolutions are exact, whatever the geometry", "[conv][depthwise]") {
     any_geometries<std::uint8_t, quantizer<bits<8>, per_channel<>, power_of_two<>>>(1, 250);
     any_geometries<std::int8_t, quantizer<bits<8>, per_tensor, real_scale>>(2, 150);
-    any_geometries<std::uint8_t, quantizer<bits<8, unsigned_codes>, per_channel<>, real_scale, nearest_even, affine>>(3,
-                                                                                                                    60);
+    any_geometries<std::uint8_t, quantizer<bits<8, unsigned_codes>, per_channel<>, real_scale, nearest_even, affine>>(
+        3, 60);
     any_geometries<std::int8_t, quantizer<bits<4>, per_channel<>, power_of_two<>>>(4, 100);
-    any_geometries<std::uint8_t, quantizer<bits<4, unsigned_codes>, per_channel<>, real_scale, nearest_even, affine>>(5,
-                                                                                                                    60);
+    any_geometries<std::uint8_t, quantizer<bits<4, unsigned_codes>, per_channel<>, real_scale, nearest_even, affine>>(
+        5, 60);
     any_geometries<std::uint8_t, quantizer<bits<2>, per_tensor, power_of_two<>>>(6, 60);
     any_geometries<std::uint8_t, quantizer<bits<3>, per_channel<>, power_of_two<>>>(7, 30);
 }
