@@ -25,13 +25,16 @@
 #include <notch/conv/average_pool2d.hpp>
 #include <notch/conv/concat_channels.hpp>
 #include <notch/conv/conv2d.hpp>
+#include <notch/conv/depthwise.hpp>
 #include <notch/conv/filters.hpp>
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/global_average_pool.hpp>
 #include <notch/conv/image.hpp>
 #include <notch/conv/max_pool2d.hpp>
 #include <notch/conv/output_codes.hpp>
+#include <notch/conv/pack_depthwise.hpp>
 #include <notch/conv/pack_filters.hpp>
+#include <notch/conv/packed_depthwise.hpp>
 #include <notch/conv/packed_filters.hpp>
 #include <notch/conv/pool_geometry.hpp>
 #include <notch/conv/reference.hpp>
