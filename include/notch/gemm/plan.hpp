@@ -25,6 +25,7 @@ namespace notch::detail {
 struct kernel_choice {
     dot_family family = dot_family::quad;
     dot_finish finish = dot_finish::once;
+    bool direct = false;         ///< codes are multiplied as they are read: gemm/direct_plan.hpp
     bool absorbs = false;        ///< exponents are multiplied into the panel operand
     bool signed_rows = false;    ///< the row operand of a quad is int8
     std::size_t longest_run = 0; ///< steps, at most
