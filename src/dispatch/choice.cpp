@@ -198,9 +198,7 @@ simd::isa dispatched_isa() {
 
 std::size_t dispatched_gemm_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks,
                                       simd::isa which) {
-    const detail::kernel_traits& traits = detail::unit_of(which).traits;
-    const detail::kernel_choice choice = detail::choose_kernel(traits, weights.header());
-    return detail::cut_product(traits, weights.header(), choice, rows, false, tasks).workspace() + 63;
+    return detail::product_workspace(detail::unit_of(which).traits, weights.header(), rows, tasks) + 63;
 }
 
 } // namespace notch

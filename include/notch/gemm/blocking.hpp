@@ -6,12 +6,14 @@
 ///             for each part of the inputs   operands of the panels are made, small enough for the second-level cache
 ///                 for each tile of rows     microkernel; after the last part, epilogue
 ///
+/// Products of a few rows need no operands of panels: gemm/direct_plan.hpp says which, gemm/direct_task.hpp is the task.
 /// Sums wait in memory between the parts. Panels that need no operand are not cut into parts. Tasks share nothing: each
 /// makes the operands it needs. Results do not depend on the number of tasks, since every output is computed by one of
 /// them, in one order.
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/gemm/direct_task.hpp>
 #include <notch/gemm/panel_walk.hpp>
 #include <notch/gemm/row_operand.hpp>
 
@@ -25,11 +27,15 @@ namespace notch::detail {
 template <class Arch, class Store> class gemm_task {
 public:
     gemm_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
-        : job_(job), head_(job.weights.header()), row_memory_(workspace),
+        : job_(job), head_(job.weights.header()), store_(store), row_memory_(workspace),
           walk_(job, store, workspace + job.cut.row_bytes) {}
 
     /// Computes task number `task`.
     void run(std::size_t task) noexcept {
+        if (job_.choice.direct) {
+            direct_task<Arch, Store>(job_, store_, row_memory_).run(task);
+            return;
+        }
         const gemm_blocking& cut = job_.cut;
         const std::size_t row_task = task / cut.column_tasks;
         const std::size_t column_task = task % cut.column_tasks;
@@ -64,6 +70,7 @@ private:
 
     const gemm_job& job_;
     const packed_header& head_;
+    const Store& store_;
     std::byte* row_memory_;
     panel_walk<Arch, Store> walk_;
     const std::byte* row_base_ = nullptr;

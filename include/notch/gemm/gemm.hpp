@@ -14,6 +14,7 @@
 #include <notch/epilogue/stage.hpp>
 #include <notch/gemm/activations.hpp>
 #include <notch/gemm/blocking.hpp>
+#include <notch/gemm/direct_plan.hpp>
 #include <notch/gemm/packed_weights.hpp>
 
 #include <concepts>
@@ -43,13 +44,10 @@ inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
 /// Plans a product for an instruction set of some traits.
 [[nodiscard]] NOTCH_INLINE gemm_job plan_product(const kernel_traits& traits, const packed_weights& weights,
                                                  const activation_rows& rows, std::size_t tasks) {
-    const packed_header& head = weights.header();
     gemm_job job;
     job.weights.base = weights.bytes().data();
-    job.choice = choose_kernel(traits, head);
     job.rows = rows;
-    job.zero_point = operand_zero_point(job.choice, rows);
-    job.cut = cut_product(traits, head, job.choice, rows.rows, rows_in_place(head, job.choice, rows), tasks);
+    plan_job(traits, job, tasks);
     return job;
 }
 
@@ -57,7 +55,8 @@ inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
 template <class Task> void run_in(gemm_job& job, const Task& task, executor_ref run, std::byte* workspace) {
     std::byte* memory = align_64(workspace);
     auto* segments = reinterpret_cast<row_segment*>(memory);
-    fill_segments(job.weights.header(), job.choice, segments);
+    if (!job.choice.direct)
+        fill_segments(job.weights.header(), job.choice, segments);
     job.segments = segments;
     memory += job.cut.segment_bytes;
     run_tasks(run, job.cut.tasks(), [&](std::size_t number) { task(number, memory + number * job.cut.task_bytes); });
@@ -173,8 +172,7 @@ void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue ep
 /// Bytes of workspace that gemm needs for activations of `rows` rows, whatever their strides and sign.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::size_t gemm_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks = 1) {
-    const detail::kernel_choice choice = detail::choose_kernel<Arch>(weights.header());
-    return detail::cut_product<Arch>(weights.header(), choice, rows, false, tasks).workspace() + 63;
+    return detail::product_workspace(detail::kernel_traits_of<Arch>, weights.header(), rows, tasks) + 63;
 }
 
 /// Computes dst = epilogue(a * W^T), see above. `a` is [rows, inputs]: a quantized_tensor with one scale, activation_codes,

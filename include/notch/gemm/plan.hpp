@@ -25,9 +25,11 @@ namespace notch::detail {
 struct kernel_choice {
     dot_family family = dot_family::quad;
     dot_finish finish = dot_finish::once;
+    bool direct = false;      ///< codes are multiplied as they are read: gemm/direct_plan.hpp
     bool absorbs = false;     ///< exponents are multiplied into the panel operand
     bool signed_rows = false; ///< the row operand of a quad is int8
-    std::size_t pieces = 0; ///< of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side
+    /// Of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side.
+    std::size_t pieces = 0;
     std::size_t longest_run = 0; ///< steps, at most
     std::size_t part_steps = 0;  ///< steps after which a part ends with the run
     std::size_t parts = 0;       ///< of a dot product, computed one after the other

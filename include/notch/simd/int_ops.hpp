@@ -8,9 +8,12 @@
 ///     as_computed(reg)         the register, at a point gcc (and clang, where it gains) cannot look through
 ///     repeat4(p)               the four bytes at p, again and again
 ///     add32(a, b), shift_left32(a, counts)                sixteen, eight or four int32
+///     bytes32(p)               int32 lanes: a uint8 at p for each
+///     stored_codes<Bits, Part>(unit)                      the codes number Part of each byte, unsigned
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768
 ///     pairs8(a, b)             int16 lane: the same of uint8 a and int8 b, SATURATED: the caller keeps it below 32768
-///     add16(a, b)
+///     add16(a, b), multiply16(a, b)                       modulo 2^16; with pairs
+///     multiply32(a, b)                                    modulo 2^32; with quads
 ///     quad8(acc, a, b)         int32 lane: acc + four products; the row operand a is uint8, or int8 where
 ///                              `signed_rows`, b is int8; exact
 ///     add_scaled(p, a, s)      p[i] += float(a[i]) * s[i], two roundings, never contracted
@@ -74,6 +77,27 @@ template <> struct int_ops<scalar> {
         reg r;
         for (int i = 0; i < 16; ++i)
             r.value[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.value[i]) << counts.value[i]);
+        return r;
+    }
+    static NOTCH_INLINE reg multiply32(const reg& a, const reg& b) noexcept {
+        reg r;
+        for (int i = 0; i < 16; ++i)
+            r.value[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(a.value[i]) *
+                                                   static_cast<std::uint32_t>(b.value[i]));
+        return r;
+    }
+    static NOTCH_INLINE reg bytes32(const std::uint8_t* from) noexcept {
+        reg r;
+        for (int i = 0; i < 16; ++i)
+            r.value[i] = from[i];
+        return r;
+    }
+    template <int Bits, int Part> static NOTCH_INLINE reg stored_codes(const reg& unit) noexcept {
+        constexpr std::uint32_t mask = 0x0101'0101U * ((1U << Bits) - 1);
+        reg r;
+        for (int i = 0; i < 16; ++i)
+            r.value[i] =
+                static_cast<std::int32_t>((static_cast<std::uint32_t>(unit.value[i]) >> (Bits * Part)) & mask);
         return r;
     }
     static NOTCH_INLINE reg quad8(const reg& acc, const reg& a, const reg& b) noexcept {

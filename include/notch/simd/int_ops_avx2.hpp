@@ -47,6 +47,16 @@ template <> struct int_ops<avx2> {
     static NOTCH_INLINE reg shift_left32(reg a, reg counts) noexcept { return _mm256_sllv_epi32(a, counts); }
     static NOTCH_INLINE reg pairs16(reg a, reg b) noexcept { return _mm256_madd_epi16(a, b); }
     static NOTCH_INLINE reg pairs8(reg a, reg b) noexcept { return _mm256_maddubs_epi16(a, b); }
+    static NOTCH_INLINE reg multiply32(reg a, reg b) noexcept { return _mm256_mullo_epi32(a, b); }
+    static NOTCH_INLINE reg multiply16(reg a, reg b) noexcept { return _mm256_mullo_epi16(a, b); }
+    static NOTCH_INLINE reg bytes32(const std::uint8_t* from) noexcept {
+        return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    }
+    template <int Bits, int Part> static NOTCH_INLINE reg stored_codes(reg unit) noexcept {
+        if constexpr (Part > 0)
+            unit = _mm256_srli_epi16(unit, Bits * Part);
+        return _mm256_and_si256(unit, _mm256_set1_epi8((1 << Bits) - 1));
+    }
     static NOTCH_INLINE void add_scaled(float* sums, reg a, const float* scales) noexcept {
         const avx2_floats product = to_floats(avx2_ints(a)) * avx2_floats(_mm256_loadu_ps(scales));
         _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), as_rounded(product).value));

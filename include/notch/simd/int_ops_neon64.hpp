@@ -48,6 +48,21 @@ template <> struct int_ops<neon64> {
     }
     static NOTCH_INLINE reg add32(reg a, reg b) noexcept { return vaddq_s32(a, b); }
     static NOTCH_INLINE reg shift_left32(reg a, reg counts) noexcept { return vshlq_s32(a, counts); }
+    static NOTCH_INLINE reg multiply32(reg a, reg b) noexcept { return vmulq_s32(a, b); }
+    static NOTCH_INLINE reg bytes32(const std::uint8_t* from) noexcept {
+        std::uint32_t four = 0;
+        std::memcpy(&four, from, 4);
+        const uint16x8_t words = vmovl_u8(vcreate_u8(four));
+        return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words)));
+    }
+    template <int Bits, int Part> static NOTCH_INLINE reg stored_codes(reg unit) noexcept {
+        uint8x16_t codes = vreinterpretq_u8_s32(unit);
+        if constexpr (Part > 0)
+            codes = vshrq_n_u8(codes, Bits * Part);
+        if constexpr (Bits * (Part + 1) < 8)
+            codes = vandq_u8(codes, vdupq_n_u8((1 << Bits) - 1));
+        return vreinterpretq_s32_u8(codes);
+    }
     static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept {
         const int8x16_t rows = vreinterpretq_s8_s32(a);
         const int8x16_t columns = vreinterpretq_s8_s32(b);

@@ -51,6 +51,17 @@ template <> struct int_ops<sse41> {
     }
     static NOTCH_INLINE reg pairs16(reg a, reg b) noexcept { return _mm_madd_epi16(a, b); }
     static NOTCH_INLINE reg pairs8(reg a, reg b) noexcept { return _mm_maddubs_epi16(a, b); }
+    static NOTCH_INLINE reg multiply16(reg a, reg b) noexcept { return _mm_mullo_epi16(a, b); }
+    static NOTCH_INLINE reg bytes32(const std::uint8_t* from) noexcept {
+        std::int32_t four = 0;
+        std::memcpy(&four, from, 4);
+        return _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
+    }
+    template <int Bits, int Part> static NOTCH_INLINE reg stored_codes(reg unit) noexcept {
+        if constexpr (Part > 0)
+            unit = _mm_srli_epi16(unit, Bits * Part);
+        return _mm_and_si128(unit, _mm_set1_epi8((1 << Bits) - 1));
+    }
     static NOTCH_INLINE void add_scaled(float* sums, reg a, const float* scales) noexcept {
         const sse41_floats product = to_floats(sse41_ints(a)) * sse41_floats(_mm_loadu_ps(scales));
         _mm_storeu_ps(sums, _mm_add_ps(_mm_loadu_ps(sums), as_rounded(product).value));

@@ -1,0 +1,334 @@
+/// @file
+/// Kernels of few rows: the sums of one panel, from packed codes that are unpacked in registers.
+///
+///     tile[i][c] = sum over depth blocks of (sum of activation i * value of column c) * 2^shift, or * scale
+///
+/// Instruction sets with quad8 keep int32 sums in registers for a depth block. With pairs, int16 sums are kept for a run,
+/// as many registers of the panel at a time as fit, and widened into a tile in memory by a product with 2^shift. A run
+/// begins with the sums behind the row operand: they are minus what the bias of the stored codes adds. Their int16 may
+/// wrap on the way; where a run ends it is sum of activation * value, which fits.
+///
+/// What is done between blocks is decided at run time: one kernel for each width of codes and number of rows.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/gemm/direct_plan.hpp>
+#include <notch/simd/int_kernels.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace notch::detail {
+
+/// A panel and some rows.
+struct direct_work {
+    const std::byte* codes = nullptr;       ///< of the panel
+    const std::byte* const* rows = nullptr; ///< operands
+    const std::uint8_t* shifts = nullptr;   ///< of the panel [depth block][16]; null: 0
+    const std::uint8_t* biases = nullptr;   ///< the same; null: the sums of the rows have the bias in them
+    const float* scales = nullptr;          ///< the same; null: sums are integers
+    direct_layout layout{};
+    std::size_t terms = 1;
+    std::int32_t* tile = nullptr; ///< [rows][16], of floats where there are scales
+};
+
+/// Computes the sums.
+using direct_kernel = void (*)(const direct_work&) noexcept;
+
+/// One product.
+template <class Arch, int Bits, std::size_t Rows> class direct_product {
+    using ops = simd::int_ops<Arch>;
+    using reg = typename ops::reg;
+    static constexpr std::size_t per_unit = 8 / Bits;
+    static constexpr std::size_t registers = ops::count; ///< of a step
+    static constexpr std::size_t lanes = ops::bytes / 4;
+    static constexpr bool has_sums = Bits < 8;
+    /// Row operands of a step: upper and lower halves, or one.
+    static constexpr std::size_t halves = direct_halves(ops::has_quad8, Bits) ? 2 : 1;
+    static constexpr std::ptrdiff_t unit_row_bytes = static_cast<std::ptrdiff_t>(per_unit * halves * step_inputs);
+
+public:
+    NOTCH_INLINE explicit direct_product(const direct_work& work) noexcept : work_(work), codes_(work.codes) {
+        for (std::size_t i = 0; i < Rows; ++i)
+            rows_[i] = work.rows[i];
+    }
+
+    /// All of it.
+    NOTCH_INLINE void run() noexcept {
+        std::memset(work_.tile, 0, Rows * step_bytes);
+        const std::size_t blocks = work_.layout.blocks;
+        for (std::size_t term = 0; term < work_.terms; ++term) {
+            at_ = 0;
+            sum_ = static_cast<std::ptrdiff_t>(work_.layout.sums_at);
+            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns) {
+                if constexpr (ops::has_quad8)
+                    add_block(work_.layout.units_of(h));
+                else
+                    add_runs(work_.layout.units_of(h));
+            }
+        }
+    }
+
+private:
+    /// The place of register v of row i in a tile.
+    static NOTCH_INLINE std::int32_t* place(std::int32_t* tile, std::size_t i, std::size_t v) noexcept {
+        return tile + i * panel_columns + v * lanes;
+    }
+
+    // With quad8.
+
+    /// Registers that the sums of a row and register of the panel are spread over, to wait less for each other.
+    static constexpr std::size_t slots =
+        std::min<std::size_t>(per_unit, std::max<std::size_t>(8 / (Rows * registers), 1));
+
+    /// One depth block.
+    NOTCH_INLINE void add_block(std::size_t units) noexcept {
+        reg sums[Rows][registers][slots];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < registers; ++v)
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+                for (std::size_t s = 0; s < slots; ++s)
+                    sums[i][v][s] = ops::zero();
+                if constexpr (has_sums) {
+                    sums[i][v][0] = ops::repeat4(rows_[i] + sum_);
+                    if (work_.biases != nullptr)
+                        sums[i][v][0] = ops::multiply32(sums[i][v][0], ops::bytes32(work_.biases + table_ + v * lanes));
+                }
+            }
+        sum_ += 4;
+        const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
+        std::ptrdiff_t at = at_;
+        const std::byte* unit = codes_;
+        for (; at != end; at += unit_row_bytes, unit += step_bytes)
+            add_parts(sums, unit, at, std::make_index_sequence<per_unit>());
+        at_ = at;
+        codes_ = unit;
+        finish_block(sums);
+    }
+
+    template <std::size_t... Parts>
+    NOTCH_INLINE void add_parts(reg (&sums)[Rows][registers][slots], const std::byte* unit, std::ptrdiff_t at,
+                                std::index_sequence<Parts...>) const noexcept {
+        reg stored[registers];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < registers; ++v)
+            stored[v] = ops::load(unit + v * ops::bytes);
+        (add_quads<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
+    }
+
+    template <std::size_t Part>
+    NOTCH_INLINE void add_quads(reg (&sums)[Rows][registers][slots], const reg (&stored)[registers],
+                                std::ptrdiff_t at) const noexcept {
+        reg codes[registers];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < registers; ++v)
+            codes[v] = unpacked<Part>(stored[v]);
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Rows; ++i) {
+            const reg row = ops::repeat4(rows_[i] + at);
+#pragma GCC unroll 16
+            for (std::size_t v = 0; v < registers; ++v) {
+                reg& sum = sums[i][v][Part % slots];
+                // The operand that has a sign is the second one, where they differ.
+                if constexpr (Bits < 8 && !ops::signed_rows)
+                    sum = ops::as_computed(ops::quad8(sum, codes[v], row));
+                else
+                    sum = ops::as_computed(ops::quad8(sum, row, codes[v]));
+            }
+        }
+    }
+
+    NOTCH_INLINE void finish_block(const reg (&sums)[Rows][registers][slots]) const noexcept {
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < registers; ++v) {
+            reg counts = ops::zero();
+            if (work_.shifts != nullptr)
+                counts = ops::bytes32(work_.shifts + table_ + v * lanes);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                reg sum = sums[i][v][0];
+#pragma GCC unroll 16
+                for (std::size_t s = 1; s < slots; ++s)
+                    sum = ops::add32(sum, sums[i][v][s]);
+                std::int32_t* to = place(work_.tile, i, v);
+                if (work_.scales != nullptr) {
+                    ops::add_scaled(reinterpret_cast<float*>(to), sum, work_.scales + table_ + v * lanes);
+                } else {
+                    if (work_.shifts != nullptr)
+                        sum = ops::shift_left32(sum, counts);
+                    ops::store(to, ops::add32(ops::load(to), sum));
+                }
+            }
+        }
+    }
+
+    // With pairs.
+
+    /// Registers of the panel at a time: int16 sums of all rows in eight registers.
+    static constexpr std::size_t together =
+        std::clamp<std::size_t>(8 / (Rows * halves), std::size_t{1}, std::size_t{registers});
+
+    /// What a depth block multiplies by: [16] words, each of them twice.
+    struct block_factors {
+        alignas(64) std::int32_t factors[panel_columns]; ///< 2^shift
+        alignas(64) std::int32_t biases[panel_columns];
+    };
+
+    NOTCH_INLINE void read_factors(block_factors& to) const noexcept {
+        constexpr std::int32_t twice = 0x10001;
+        constexpr std::int32_t sixteen = 16;
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < registers; ++v) {
+            reg factors = ops::repeat4(&twice);
+            if (work_.shifts != nullptr)
+                factors = ops::shift_left32(factors, ops::bytes32(work_.shifts + table_ + v * lanes));
+            ops::store(to.factors + v * lanes, factors);
+            if (has_sums && work_.biases != nullptr) {
+                const reg biases = ops::bytes32(work_.biases + table_ + v * lanes);
+                ops::store(to.biases + v * lanes,
+                           ops::add32(biases, ops::shift_left32(biases, ops::repeat4(&sixteen))));
+            }
+        }
+    }
+
+    /// One depth block, run by run.
+    NOTCH_INLINE void add_runs(std::size_t units) noexcept {
+        block_factors block;
+        read_factors(block);
+        alignas(64) std::int32_t block_sums[Rows * panel_columns];
+        std::int32_t* to = work_.tile;
+        if (work_.scales != nullptr) {
+            std::memset(block_sums, 0, sizeof block_sums);
+            to = block_sums;
+        }
+        while (units != 0) {
+            const std::size_t count = std::min(units, work_.layout.run_units);
+#pragma GCC unroll 16
+            for (std::size_t v = 0; v < registers; v += together)
+                add_run(v, count, block, to);
+            codes_ += count * step_bytes;
+            at_ += static_cast<std::ptrdiff_t>(count) * unit_row_bytes;
+            sum_ += 4;
+            units -= count;
+        }
+        if (work_.scales != nullptr)
+            for (std::size_t i = 0; i < Rows; ++i)
+                for (std::size_t v = 0; v < registers; ++v)
+                    ops::add_scaled(reinterpret_cast<float*>(place(work_.tile, i, v)),
+                                    ops::load(place(block_sums, i, v)), work_.scales + table_ + v * lanes);
+    }
+
+    using run_sums = reg[Rows][halves][together];
+
+    /// Some registers of a run.
+    NOTCH_INLINE void add_run(std::size_t first, std::size_t units, const block_factors& block,
+                              std::int32_t* to) const noexcept {
+        run_sums sums;
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+            for (std::size_t v = 0; v < together; ++v) {
+#pragma GCC unroll 16
+                for (std::size_t half = 0; half < halves; ++half)
+                    sums[i][half][v] = ops::zero();
+                if constexpr (has_sums) {
+                    sums[i][0][v] = ops::repeat4(rows_[i] + sum_);
+                    if (work_.biases != nullptr)
+                        sums[i][0][v] =
+                            ops::multiply16(sums[i][0][v], ops::load(block.biases + (first + v) * lanes));
+                }
+            }
+        const std::byte* unit = codes_ + first * ops::bytes;
+        const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
+        for (std::ptrdiff_t at = at_; at != end; at += unit_row_bytes, unit += step_bytes)
+            add_pairs(sums, unit, at, std::make_index_sequence<per_unit>());
+        constexpr std::int32_t four = 4;
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < together; ++v) {
+            const reg factors = ops::load(block.factors + (first + v) * lanes);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i) {
+                std::int32_t* sum = place(to, i, first + v);
+                reg added = ops::pairs16(sums[i][halves - 1][v], factors);
+                if constexpr (halves == 2)
+                    added = ops::add32(
+                        added, ops::pairs16(sums[i][0][v], ops::shift_left32(factors, ops::repeat4(&four))));
+                ops::store(sum, ops::add32(ops::load(sum), added));
+            }
+        }
+    }
+
+    template <std::size_t... Parts>
+    NOTCH_INLINE void add_pairs(run_sums& sums, const std::byte* unit, std::ptrdiff_t at,
+                                std::index_sequence<Parts...>) const noexcept {
+        reg stored[together];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < together; ++v)
+            stored[v] = ops::load(unit + v * ops::bytes);
+        (add_pairs_of<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
+    }
+
+    template <std::size_t Part>
+    NOTCH_INLINE void add_pairs_of(run_sums& sums, const reg (&stored)[together], std::ptrdiff_t at) const noexcept {
+        reg codes[together];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < together; ++v)
+            codes[v] = unpacked<Part>(stored[v]);
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+            for (std::size_t half = 0; half < halves; ++half) {
+                const reg row = ops::repeat4(rows_[i] + at + static_cast<std::ptrdiff_t>(half * step_inputs));
+#pragma GCC unroll 16
+                for (std::size_t v = 0; v < together; ++v) {
+                    reg& sum = sums[i][half][v];
+                    const reg products = halves == 2 ? ops::pairs8(row, codes[v]) : ops::pairs8(codes[v], row);
+                    sum = ops::as_computed(ops::add16(sum, products));
+                }
+            }
+    }
+
+    template <std::size_t Part> static NOTCH_INLINE reg unpacked(reg stored) noexcept {
+        if constexpr (Bits == 8)
+            return stored;
+        else
+            return ops::template stored_codes<Bits, static_cast<int>(Part)>(stored);
+    }
+
+    const direct_work& work_;
+    const std::byte* rows_[Rows];
+    const std::byte* codes_;
+    std::ptrdiff_t at_ = 0;  ///< bytes from the rows to the next unit
+    std::ptrdiff_t sum_ = 0; ///< bytes from the rows to the sum of the next run
+    std::size_t table_ = 0;  ///< of shifts, biases and scales
+};
+
+/// The kernel.
+template <class Arch, int Bits, std::size_t Rows> void direct_sums(const direct_work& work) noexcept {
+    direct_product<Arch, Bits, Rows>(work).run();
+}
+
+template <class Arch, int Bits> [[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t rows) noexcept {
+    return rows == 1   ? &direct_sums<Arch, Bits, 1>
+           : rows == 2 ? &direct_sums<Arch, Bits, 2>
+                       : &direct_sums<Arch, Bits, 4>;
+}
+
+/// The kernel of a width, for 1, 2 or 4 rows.
+template <class Arch> [[nodiscard]] direct_kernel find_direct_kernel(std::uint32_t bits, std::size_t rows) noexcept {
+    switch (bits) {
+    case 2:
+        return direct_kernel_of<Arch, 2>(rows);
+    case 4:
+        return direct_kernel_of<Arch, 4>(rows);
+    default:
+        return direct_kernel_of<Arch, 8>(rows);
+    }
+}
+
+} // namespace notch::detail

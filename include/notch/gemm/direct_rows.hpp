@@ -1,0 +1,145 @@
+/// @file
+/// Row operands of direct kernels: the codes of one row, and sums of them where the weights have a bias.
+///
+///     four codes for each step, depth blocks padded with zeros to whole units          bits < 8, or quad8
+///     four upper halves of codes, four lower halves for each step                      8 bits with pairs
+///     behind them, for each run: minus the sum of its codes, times a bias that all codes have       bits < 8
+///
+/// A sum is an int32, or two int16 of the first two and the other two inputs of the steps where the products are pairs.
+/// The padding of codes is read by the kernels, and multiplied by zeros.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/gemm/direct_plan.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace notch::detail {
+
+/// Sums of the inputs 0, 1 and 2, 3 of some steps.
+struct step_sums {
+    std::int32_t front = 0;
+    std::int32_t back = 0;
+};
+
+/// Sums int8 codes of an even number of steps, eight bytes at a time. The result does not depend on the byte order but
+/// for the names of its two numbers, which pairs tell apart; their processors are little-endian.
+[[nodiscard]] NOTCH_INLINE step_sums sum_steps(const std::byte* codes, std::size_t steps) noexcept {
+    constexpr std::uint64_t every_other = 0x00ff'00ff'00ff'00ffULL;
+    constexpr std::size_t most = 128; // steps: 64 * 2 * 255 < 2^16
+    step_sums sums;
+    for (std::size_t s = 0; s < steps;) {
+        const std::size_t end = std::min(steps, s + most);
+        const auto count = static_cast<std::int32_t>(end - s);
+        std::uint64_t words = 0;
+        for (; s < end; s += 2) {
+            std::uint64_t eight = 0;
+            std::memcpy(&eight, codes + s * step_inputs, 8);
+            eight ^= 0x8080'8080'8080'8080ULL; // code + 128
+            words += (eight & every_other) + (eight >> 8 & every_other);
+        }
+        sums.front += static_cast<std::int32_t>((words & 0xffff) + (words >> 32 & 0xffff)) - 256 * count;
+        sums.back += static_cast<std::int32_t>((words >> 16 & 0xffff) + (words >> 48)) - 256 * count;
+    }
+    return sums;
+}
+
+/// Writes the operands of rows.
+template <class Arch> class direct_row_maker {
+    using ops = simd::int_ops<Arch>;
+    using expand = simd::expand_ops<Arch>;
+
+public:
+    NOTCH_INLINE direct_row_maker(const packed_header& head, const kernel_choice& choice, const activation_rows& from,
+                                  const std::uint32_t* order) noexcept
+        : head_(head), from_(from), order_(order), layout_(lay_out_direct(ops::has_quad8, head)),
+          flips_(choice.signed_rows != from.is_signed) {}
+
+    /// Writes the operand of one row.
+    void operator()(std::size_t row, std::byte* to) const noexcept {
+        const bool halves = direct_halves(ops::has_quad8, head_.bits);
+        std::byte* const sums = to + layout_.sums_at;
+        copy(row, halves ? to + layout_.sums_at / 2 : to);
+        if (halves)
+            split(to, layout_.sums_at / 2);
+        if (head_.bits < 8)
+            write_sums(to, sums);
+    }
+
+private:
+    /// The codes, in order and of the right sign, with padding.
+    NOTCH_INLINE void copy(std::size_t row, std::byte* to) const noexcept {
+        const std::uint8_t* source = from_.data + static_cast<std::ptrdiff_t>(row) * from_.row_stride;
+        const bool gathers = order_ != nullptr || from_.column_stride != 1;
+        constexpr std::size_t piece = 256;
+        std::uint8_t gathered[piece];
+        for (std::size_t h = 0, first = 0; h < head_.blocks; ++h) {
+            const std::size_t length = head_.length(h);
+            for (std::size_t i = 0; i < length;) {
+                const std::uint8_t* codes = source + first + i;
+                const std::size_t count = gathers ? std::min(length - i, piece) : length - i;
+                if (gathers) {
+                    for (std::size_t k = 0; k < count; ++k) {
+                        const std::size_t input = order_ != nullptr ? order_[first + i + k] : first + i + k;
+                        gathered[k] = source[static_cast<std::ptrdiff_t>(input) * from_.column_stride];
+                    }
+                    codes = gathered;
+                }
+                if (flips_)
+                    expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
+                else
+                    std::memcpy(to, codes, count);
+                to += count;
+                i += count;
+            }
+            first += length;
+            const std::size_t padding = head_.code_bytes(h) / step_bytes * head_.unit_steps() * step_inputs - length;
+            std::memset(to, 0, padding);
+            to += padding;
+        }
+    }
+
+    /// Cuts `count` codes that stand at to + count into halves.
+    static NOTCH_INLINE void split(std::byte* to, std::size_t count) noexcept {
+        constexpr std::uint32_t low = 0x0f0f'0f0fU;
+        for (std::size_t i = 0; i < count; i += 4) {
+            std::uint32_t four = 0;
+            std::memcpy(&four, to + count + i, 4);
+            const std::uint32_t parts[] = {four >> 4 & low, four & low};
+            std::memcpy(to + 2 * i, parts, 8);
+        }
+    }
+
+    NOTCH_INLINE void write_sums(const std::byte* codes, std::byte* to) const noexcept {
+        const std::uint32_t factor = 0U - (head_.biases != 0 ? 1U : head_.bias);
+        for (std::size_t h = 0; h < layout_.blocks; ++h) {
+            const std::size_t end = layout_.units_of(h);
+            for (std::size_t unit = 0; unit < end; unit += layout_.run_units) {
+                const std::size_t steps = std::min(layout_.run_units, end - unit) * head_.unit_steps();
+                const step_sums sums = sum_steps(codes, steps);
+                if constexpr (ops::has_quad8) {
+                    const std::uint32_t sum = factor * static_cast<std::uint32_t>(sums.front + sums.back);
+                    std::memcpy(to, &sum, 4);
+                } else {
+                    const std::uint16_t both[] = {
+                        static_cast<std::uint16_t>(factor * static_cast<std::uint32_t>(sums.front)),
+                        static_cast<std::uint16_t>(factor * static_cast<std::uint32_t>(sums.back))};
+                    std::memcpy(to, both, 4);
+                }
+                codes += steps * step_inputs;
+                to += 4;
+            }
+        }
+    }
+
+    const packed_header& head_;
+    const activation_rows& from_;
+    const std::uint32_t* order_;
+    direct_layout layout_;
+    bool flips_;
+};
+
+} // namespace notch::detail

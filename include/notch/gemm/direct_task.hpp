@@ -1,0 +1,68 @@
+/// @file
+/// A task of a product of few rows: its row operands, then panel by panel kernel and epilogue.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/gemm/direct_kernel.hpp>
+#include <notch/gemm/direct_plan.hpp>
+#include <notch/gemm/direct_rows.hpp>
+#include <notch/gemm/panel_walk.hpp>
+#include <notch/gemm/store_tile.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// One task.
+template <class Arch, class Store> class direct_task {
+public:
+    direct_task(const gemm_job& job, const Store& store, std::byte* workspace) noexcept
+        : job_(job), head_(job.weights.header()), store_(store), memory_(workspace) {}
+
+    /// Computes task number `task`.
+    void run(std::size_t task) const noexcept {
+        const std::size_t rows = job_.rows.rows;
+        const std::byte* pointers[direct_rows];
+        const auto* order = job_.weights.section<std::uint32_t>(head_.order);
+        const direct_row_maker<Arch> make(head_, job_.choice, job_.rows, order);
+        for (std::size_t r = 0; r < rows; ++r) {
+            std::byte* const to = memory_ + r * job_.choice.row_bytes;
+            make(r, to);
+            pointers[r] = to;
+        }
+        for (std::size_t r = rows; r < direct_rows; ++r) // three rows are four
+            pointers[r] = pointers[rows - 1];
+
+        alignas(64) std::int32_t tile[direct_rows * panel_columns];
+        direct_work work;
+        work.rows = pointers;
+        work.layout = lay_out_direct(simd::int_ops<Arch>::has_quad8, head_);
+        work.terms = head_.terms;
+        work.tile = tile;
+        const direct_kernel kernel = find_direct_kernel<Arch>(head_.bits, rows);
+        const std::size_t end = part_begin(head_.panels(), job_.cut.column_tasks, task + 1);
+        for (std::size_t p = part_begin(head_.panels(), job_.cut.column_tasks, task); p < end; ++p) {
+            const std::size_t table = p * head_.depth_blocks() * panel_columns;
+            work.codes = job_.weights.section<std::byte>(head_.codes) + p * head_.panel_bytes();
+            if (direct_shifts(head_))
+                work.shifts = job_.weights.section<std::uint8_t>(head_.block_shifts) + table;
+            if (head_.biases != 0)
+                work.biases = job_.weights.section<std::uint8_t>(head_.biases) + table;
+            if (head_.block_scales != 0)
+                work.scales = job_.weights.section<float>(head_.block_scales) + table;
+            kernel(work);
+            const std::size_t column = p * panel_columns;
+            store_(tile, {0, rows, column, std::min<std::size_t>(panel_columns, head_.outputs - column), panel_columns});
+        }
+    }
+
+private:
+    const gemm_job& job_;
+    const packed_header& head_;
+    const Store& store_;
+    std::byte* memory_;
+};
+
+} // namespace notch::detail
