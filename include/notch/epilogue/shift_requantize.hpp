@@ -80,6 +80,14 @@ template <class Rounding, simd::lane Lane> struct column_shift {
     }
 };
 
+/// A shift to the right of sums that have room for a half: what most columns need, without a question per number.
+template <class Rounding, simd::lane Lane> struct bounded_column_shift {
+    Lane right;
+    NOTCH_INLINE Lane operator()(Lane x, std::size_t /*row*/) const noexcept {
+        return Rounding::shift_right_bounded(x, right);
+    }
+};
+
 /// The same under a rule that takes random bits: a function of the seed and the place in the product.
 template <random_rounding Rounding, simd::lane Lane> struct column_shift<Rounding, Lane> {
     column_shift<nearest_even, Lane> counts;
@@ -111,6 +119,19 @@ template <class Rounding, simd::lane Lane>
         return column_shift<Rounding, Lane>(counts, site);
 }
 
+/// Calls next with the shift of some columns; of registers the bounded one, where that is right for all columns.
+template <class Rounding, simd::lane Lane, class Next>
+NOTCH_INLINE void with_shift(const shift_counts& counts, const column_site<Lane>& site, std::uint64_t seed,
+                             const Next& next) {
+    if constexpr (!std::same_as<Lane, std::int32_t> && requires(Lane x) { Rounding::shift_right_bounded(x, x); })
+        if (!counts.has_left && counts.has_room) {
+            next(bounded_column_shift<Rounding, Lane>{column_shift<Rounding, Lane>(counts, site).right});
+            return;
+        }
+    const auto shift = shift_of_columns<Rounding, Lane>(counts, site, seed);
+    next(shift);
+}
+
 } // namespace detail
 
 /// Requantizes to codes of scale 2^exponent. Activations and weights have power-of-two scales.
@@ -136,6 +157,11 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
         return detail::shift_of_columns<Rounding, Lane>(counts_, site, seed);
     }
+    /// Calls next with the shift of some columns.
+    template <simd::lane Lane, class Next>
+    NOTCH_INLINE void with(const column_site<Lane>& site, const Next& next) const {
+        detail::with_shift<Rounding, Lane>(counts_, site, seed, next);
+    }
 
     detail::shift_counts counts_{}; ///< set by prepare
 };
@@ -158,6 +184,11 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
     /// The shift of some columns.
     template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE auto at(const column_site<Lane>& site) const noexcept {
         return detail::shift_of_columns<Rounding, Lane>(counts_, site, seed);
+    }
+    /// Calls next with the shift of some columns.
+    template <simd::lane Lane, class Next>
+    NOTCH_INLINE void with(const column_site<Lane>& site, const Next& next) const {
+        detail::with_shift<Rounding, Lane>(counts_, site, seed, next);
     }
 
     detail::shift_counts counts_{}; ///< set by prepare

@@ -1,0 +1,97 @@
+/// @file
+/// From tiles of sums to the destination of a depthwise convolution: the epilogue of gemm, over pixels as rows.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/core/tensor_view.hpp>
+#include <notch/epilogue/stage.hpp>
+#include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/store_tile.hpp>
+#include <notch/simd/lane_pair.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::detail {
+
+/// Stores tiles of sums: sums, the place of the first one, lines and columns of the tile, first output channel.
+template <class Arch, class Epilogue, class T> class depthwise_store {
+public:
+    depthwise_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
+                    const strided_view<T, 4>& dst) noexcept
+        : epilogue_(epilogue), problem_(problem), sums_(sums), dst_(dst),
+          column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)),
+          joins_lines_(dst.stride(1) == static_cast<std::ptrdiff_t>(dst.extent(2)) * dst.stride(2)) {}
+
+    void operator()(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t lines,
+                    std::size_t columns, std::size_t output) const noexcept {
+        if (joins_lines_ && columns == dst_.extent(2)) {
+            finish(tile, image, y, x, lines * columns, output);
+            return;
+        }
+        for (std::size_t i = 0; i < lines; ++i)
+            finish(tile + i * columns * panel_columns, image, y + i, x, columns, output);
+    }
+
+private:
+    using lane = simd::lane_of<Arch>;
+    static constexpr std::size_t width = simd::lane_width<lane>;
+    static constexpr bool pairs_fit = width > 1 && 2 * width <= panel_columns && sizeof(T) == 1;
+
+    /// Some rows of two lanes of columns: what tile_store does, with one store for both.
+    void pairs(const std::int32_t* tile, std::size_t row, std::size_t rows, std::size_t column, T* to,
+               std::ptrdiff_t stride) const noexcept {
+        const column_site<lane> left_site{column, problem_};
+        const column_site<lane> right_site{column + width, problem_};
+        with_stage<lane>(epilogue_, left_site, [&](const auto& left) NOTCH_LAMBDA_INLINE {
+            with_stage<lane>(epilogue_, right_site, [&](const auto& right) NOTCH_LAMBDA_INLINE {
+                const std::int32_t* from = tile;
+                T* at = to;
+                std::size_t r = row;
+                const std::size_t end = row + rows;
+                const std::ptrdiff_t step = stride;
+                const auto at_left = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
+                    return left(simd::load_lane<lane>(from + i * panel_columns), r + i);
+                };
+                const auto at_right = [&](std::size_t i) NOTCH_LAMBDA_INLINE {
+                    return right(simd::load_lane<lane>(from + i * panel_columns + width), r + i);
+                };
+                for (; r + 2 <= end; r += 2, from += 2 * panel_columns, at += 2 * step)
+                    simd::store_saturated_square(at, step, at_left(0), at_right(0), at_left(1), at_right(1));
+                if (r < end)
+                    simd::store_saturated_pair(at, at_left(0), at_right(0));
+            });
+        });
+    }
+
+    void finish(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t rows,
+                std::size_t output) const noexcept {
+        const std::size_t row = (image * dst_.extent(1) + y) * dst_.extent(2) + x;
+        T* const first = dst_.data() + static_cast<std::ptrdiff_t>(image) * dst_.stride(0) +
+                         static_cast<std::ptrdiff_t>(y) * dst_.stride(1) +
+                         static_cast<std::ptrdiff_t>(x) * dst_.stride(2);
+        if constexpr (pairs_fit) {
+            if (column_stride_ == 1 && output + panel_columns <= dst_.extent(3)) {
+                for (std::size_t c = 0; c < panel_columns; c += 2 * width)
+                    pairs(tile + c, row, rows, output + c, first + output + c, dst_.stride(2));
+                return;
+            }
+        }
+        // The store counts from row 0 of the product.
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, 0,
+                                                  first - static_cast<std::ptrdiff_t>(row) * dst_.stride(2),
+                                                  dst_.stride(2), column_stride_);
+        store.template finish<false>(
+            tile, {row, rows, output, std::min(panel_columns, dst_.extent(3) - output), panel_columns});
+    }
+
+    const Epilogue& epilogue_;
+    const epilogue_problem& problem_;
+    const std::int32_t* sums_;
+    const strided_view<T, 4>& dst_;
+    std::ptrdiff_t column_stride_;
+    bool joins_lines_;
+};
+
+} // namespace notch::detail

@@ -1,0 +1,16 @@
+/// @file
+/// The products of depthwise convolutions, of every instruction set that this translation unit is compiled for.
+#pragma once
+
+#include <notch/simd/depthwise_ops.hpp>
+
+#if defined(__SSE4_1__)
+#include <notch/simd/depthwise_ops_sse41.hpp>
+#endif
+#if defined(__AVX2__)
+#include <notch/simd/depthwise_ops_avx2.hpp>
+#include <notch/simd/depthwise_ops_avx512.hpp>
+#endif
+#if defined(__aarch64__) && defined(__ARM_NEON)
+#include <notch/simd/depthwise_ops_neon64.hpp>
+#endif
