@@ -1,8 +1,10 @@
 /// @file
 /// Convolutions of the shapes of a file: --shapes FILE, by default shapes.txt beside this source.
 ///
-///     conv        conv2d, beside the peer on 8-bit codes and on floats
-///     conv_zero   the same with a zero point of the source
+///     conv, conv_zero             conv2d, beside the peer on 8-bit codes and on floats
+///     depthwise, depthwise_zero   depthwise_conv2d, for shapes with a group for each channel
+///
+/// The rows on _zero have a zero point of the source, and so has the peer on codes.
 ///
 /// All rows have a bias and ReLU and give codes of uint8. percent_of_peak is that of the arithmetic; products with padding
 /// count. Before a row is measured, some of its codes are compared with a simple loop: one of ours that differs ends the
@@ -25,7 +27,7 @@ template <int Bits, class Grain> using filters = notch::quantizer<notch::bits<Bi
 
 /// Registers a row that `Convolution` computes with filters of the quantizer Q.
 template <class Convolution, class Q>
-void add_conv(const char* name, const conv_shape& s, const char* grain, bool zero_point, int threads) {
+void add_conv(const std::string& name, const conv_shape& s, const char* grain, bool zero_point, int threads) {
     bench::row what;
     what.name = name;
     what.conv = s.name();
@@ -48,17 +50,25 @@ void add_conv(const char* name, const conv_shape& s, const char* grain, bool zer
     });
 }
 
-void add_rows(const conv_shape& s, int threads) {
-    using bench::notch_conv;
+/// Every width per channel, and a zero point of the source.
+template <class Convolution> void add_widths(const std::string& name, const conv_shape& s, int threads) {
     using per_channel = notch::per_channel<0>;
+    add_conv<Convolution, filters<8, per_channel>>(name, s, "per_channel", false, threads);
+    add_conv<Convolution, filters<4, per_channel>>(name, s, "per_channel", false, threads);
+    add_conv<Convolution, filters<2, per_channel>>(name, s, "per_channel", false, threads);
+    add_conv<Convolution, filters<8, per_channel>>(name + "_zero", s, "per_channel", true, threads);
+}
+
+void add_rows(const conv_shape& s, int threads) {
     using block16 = notch::sub_layer<16, 16>;
-    add_conv<notch_conv, filters<8, per_channel>>("conv", s, "per_channel", false, threads);
-    add_conv<notch_conv, filters<4, per_channel>>("conv", s, "per_channel", false, threads);
-    add_conv<notch_conv, filters<2, per_channel>>("conv", s, "per_channel", false, threads);
-    add_conv<notch_conv, filters<8, per_channel>>("conv_zero", s, "per_channel", true, threads);
+    if (s.is_depthwise()) {
+        add_widths<bench::notch_depthwise>("depthwise", s, threads);
+        return;
+    }
+    add_widths<bench::notch_conv>("conv", s, threads);
     if (s.kernel_h == 3 && s.kernel_w == 3 && s.groups == 1) {
-        add_conv<notch_conv, filters<8, block16>>("conv", s, "sub_layer<16,16>", false, threads);
-        add_conv<notch_conv, filters<4, block16>>("conv", s, "sub_layer<16,16>", false, threads);
+        add_conv<bench::notch_conv, filters<8, block16>>("conv", s, "sub_layer<16,16>", false, threads);
+        add_conv<bench::notch_conv, filters<4, block16>>("conv", s, "sub_layer<16,16>", false, threads);
     }
 }
 
@@ -70,7 +80,6 @@ int main(int argc, char** argv) {
         path = NOTCH_BENCH_SHAPES;
     for (const conv_shape& s : bench::read_conv_shapes(path))
         for (const int threads : {1, 2})
-            if (!s.is_depthwise())
-                add_rows(s, threads);
+            add_rows(s, threads);
     return bench::run(argc, argv);
 }

@@ -8,6 +8,8 @@
 #include "problem.hpp"
 
 #include <notch/conv/conv2d.hpp>
+#include <notch/conv/depthwise.hpp>
+#include <notch/conv/pack_depthwise.hpp>
 #include <notch/conv/pack_filters.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/epilogue/activation.hpp>
@@ -89,7 +91,6 @@ protected:
                  notch::stages(notch::add_bias{bias_}, notch::shift_requantize{output_exponent_}, notch::relu{}),
                  result_, options_, pool_);
     }
-    [[nodiscard]] const conv_shape& shape() const { return operands_->shape; }
     /// Memory for calls.
     void give_workspace(std::size_t bytes) {
         workspace_.resize(bytes);
@@ -132,6 +133,30 @@ public:
 private:
     notch::conv_geometry geometry_;
     notch::packed_filters packed_;
+};
+
+/// depthwise_conv2d.
+class notch_depthwise : public conv_base {
+public:
+    template <class Q>
+    notch_depthwise(const std::shared_ptr<const conv_problem>& operands, const notch::quantized_tensor<Q, 4>& filters,
+                    std::int32_t zero_point, int threads)
+        : conv_base(operands, plain_filters(filters), zero_point, threads), geometry_(operands->shape.geometry()),
+          packed_(notch::pack_depthwise(filters)) {
+        give_workspace(notch::depthwise_workspace(images(), packed_, geometry_, tasks()));
+        (*this)();
+        check(packed_.exponents());
+    }
+
+    void operator()() {
+        run([this](const auto& images, const auto& epilogue, auto& result, const auto& options, auto& threads) {
+            notch::depthwise_conv2d(images, packed_, geometry_, epilogue, result, options, threads);
+        });
+    }
+
+private:
+    notch::conv_geometry geometry_;
+    notch::packed_depthwise packed_;
 };
 
 } // namespace bench
