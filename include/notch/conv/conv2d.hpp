@@ -50,12 +50,9 @@ namespace detail {
     return result;
 }
 
-/// What the epilogue is told.
-template <class Code>
-[[nodiscard]] epilogue_problem problem_of(const image_codes<Code>& images, const packed_filters& filters,
-                                          std::size_t rows) {
-    epilogue_problem problem =
-        problem_of(operand_of_image(images, rows, filters.weights().inputs()), filters.weights());
+/// What the epilogue is told. `images`: of operand_of_image.
+[[nodiscard]] inline epilogue_problem problem_of(const gemm_operand& images, const packed_filters& filters) {
+    epilogue_problem problem = problem_of(images, filters.weights());
     problem.columns = filters.shape()[0];
     if (problem.powers_of_two)
         problem.exponents = filters.exponents().data();
@@ -91,21 +88,23 @@ void run_convolution(conv_job& job, const Store& store, std::span<std::byte> wor
     }
 }
 
-/// Everything behind the types of images and destination.
-template <class Arch, class Epilogue, class T, class Code>
-void conv_into(const image_codes<Code>& images, const packed_filters& filters, const conv_geometry& geometry,
-               Epilogue epilogue, const strided_view<T, 4>& dst, const gemm_options& options, executor_ref run) {
-    const extents<4> result = checked_result(filters, images.codes.shape(), geometry);
+/// Everything behind the type of images.
+template <class Arch, class Epilogue, class T>
+void conv_into(const image_place& images, const gemm_operand& operand, const packed_filters& filters,
+               const conv_geometry& geometry, Epilogue epilogue, const strided_view<T, 4>& dst,
+               const gemm_options& options, executor_ref run) {
+    const extents<4> result = checked_result(filters, images.shape, geometry);
     if (dst.shape() != result)
         raise<shape_error>("conv2d: ", quoted(filters.name()), ": a destination of extents ", dst.shape(),
                            " for a result of extents ", result);
-    const std::size_t rows = result[0] * result[1] * result[2];
-    epilogue_problem problem = problem_of(images, filters, rows);
+    gemm_operand rows = operand;
+    rows.codes.rows = result[0] * result[1] * result[2];
+    epilogue_problem problem = problem_of(rows, filters);
     const bool floats = problem.is_float;
     prepare_stage(epilogue, problem);
-    if (rows == 0)
+    if (rows.codes.rows == 0)
         return;
-    conv_job job = plan_convolution(kernel_traits_of<Arch>, filters, place_of(images), geometry, result, options.tasks);
+    conv_job job = plan_convolution(kernel_traits_of<Arch>, filters, images, geometry, result, options.tasks);
     const auto store_and_run = [&]<bool Floats>(std::bool_constant<Floats>) {
         const conv_store<Arch, Epilogue, T, Floats> store(epilogue, problem, filters, job.product.zero_point, dst);
         run_convolution<Arch>(job, store, options.workspace, run);
@@ -158,8 +157,10 @@ void conv2d(const Images& images, const packed_filters& filters, const conv_geom
         detail::stores_sums<Epilogue, element, std::int32_t>() || detail::stores_sums<Epilogue, element, float>(),
         "conv2d: what leaves the epilogue does not fit the destination; a float destination needs to_real, an "
         "integer one must not have it");
-    detail::conv_into<Arch, Epilogue, element>(detail::image_of(images), filters, geometry, epilogue, to, options,
-                                               detail::executor_ref(run));
+    const auto from = detail::image_of(images);
+    detail::conv_into<Arch, Epilogue, element>(detail::place_of(from),
+                                               detail::operand_of_image(from, 0, filters.weights().inputs()), filters,
+                                               geometry, epilogue, to, options, detail::executor_ref(run));
 }
 
 } // namespace notch

@@ -108,9 +108,11 @@ template <quantizer_type Q, std::size_t Rank>
             std::max(head.largest_value, static_cast<std::uint32_t>(std::max(sums.highest, -sums.lowest)));
         const bool powers = term.kind == scale_kind::power_of_two;
         table(std::int32_t{}, head.sums)[output] = static_cast<std::int32_t>(sums.sum);
-        table(std::int32_t{}, head.exponents)[output] = term.exponents.empty() ? 0 : term.exponents[block];
+        table(std::int32_t{}, head.exponents)[output] = powers                 ? term.exponents[block]
+                                                        : term.factors.empty() ? 0
+                                                                               : term.factors[block].exponent;
         if (head.multipliers != 0)
-            table(std::int32_t{}, head.multipliers)[output] = term.multipliers[block];
+            table(std::int32_t{}, head.multipliers)[output] = term.factors[block].multiplier;
         table(float{}, head.scales)[output] =
             powers ? static_cast<float>(exp2_exact(term.exponents[block])) : term.reals[block];
         // 8 bits: value = code - zero point. Less: stored code = code - base, bias = zero point - base.
