@@ -30,6 +30,7 @@ namespace bench {
 struct row {
     std::string name;                      ///< what is computed
     std::string mnk;                       ///< shape of a matrix product, "128x3072x768"; empty elsewhere
+    std::string conv;                      ///< shape of a convolution, "56x56x64-64_3x3"; empty elsewhere
     std::string bits;                      ///< code type
     std::string grain;                     ///< granularity
     std::string requant;                   ///< scale type
@@ -63,9 +64,13 @@ struct work {
     bool warm = false;          ///< every timed call follows an untimed one: data in the caches, threads awake
 };
 
+/// The shape that names a row, if it has one.
+inline const std::string& shape_of(const row& r) { return r.conv.empty() ? r.mnk : r.conv; }
+
 /// Name of a row without its results; rows of the same work differ in their peer only.
 inline std::string key_of(const row& r) {
-    return r.name + "/" + (r.mnk.empty() ? "" : r.mnk + "/") + r.bits + "/" + r.grain + "/" + r.requant + "/" +
+    const std::string& shape = shape_of(r);
+    return r.name + "/" + (shape.empty() ? "" : shape + "/") + r.bits + "/" + r.grain + "/" + r.requant + "/" +
            r.rounding + "/" + std::to_string(r.threads);
 }
 
@@ -161,7 +166,7 @@ inline void measure(benchmark::State& state, row result, const work& task) {
     }
 }
 
-/// Registers a row under the name row/[mnk/]bits/grain/requant/rounding/threads. `prepare` makes the work when its turn
+/// Registers a row under the name row/[shape/]bits/grain/requant/rounding/threads. `prepare` makes the work when its turn
 /// comes; the work of the row before is destroyed first.
 inline void add(row what, std::function<work()> prepare) {
     const std::string name = key_of(what);
@@ -214,13 +219,13 @@ inline void write_json(const std::string& path) {
     const char* separator = "\n";
     for (const row& r : rows()) {
         const std::string ratio = r.peer_ns ? number(*r.peer_ns / r.ns) : "null";
-        file << separator << "  {\"row\": \"" << r.name << "\", \"mnk\": " << text(r.mnk) << ", \"bits\": \"" << r.bits
-             << "\", \"grain\": \"" << r.grain << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \""
-             << r.rounding << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns)
-             << ", \"gops\": " << number(r.gops) << ", \"gbps\": " << number(r.gbps)
-             << ", \"percent_of_peak\": " << number(r.percent_of_peak) << ", \"peak_name\": " << text(r.peak_name)
-             << ", \"peer\": " << text(r.peer) << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio
-             << "}";
+        file << separator << "  {\"row\": \"" << r.name << "\", \"mnk\": " << text(r.mnk)
+             << ", \"conv\": " << text(r.conv) << ", \"bits\": \"" << r.bits << "\", \"grain\": \"" << r.grain
+             << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \"" << r.rounding
+             << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns) << ", \"gops\": " << number(r.gops)
+             << ", \"gbps\": " << number(r.gbps) << ", \"percent_of_peak\": " << number(r.percent_of_peak)
+             << ", \"peak_name\": " << text(r.peak_name) << ", \"peer\": " << text(r.peer)
+             << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio << "}";
         separator = ",\n";
     }
     file << "\n]\n";
@@ -232,12 +237,15 @@ inline void write_json(const std::string& path) {
 }
 
 inline void print_table() {
-    const bool shapes = std::any_of(rows().begin(), rows().end(), [](const row& r) { return !r.mnk.empty(); });
-    const auto shape = [shapes](const std::string& text) {
-        return shapes ? std::string(16 - std::min<std::size_t>(15, text.size()), ' ').insert(0, text) : std::string();
+    std::size_t width = 0;
+    for (const row& r : rows())
+        width = std::max(width, shape_of(r).size());
+    const auto shape = [width](const std::string& text) {
+        return width == 0 ? text : std::string(std::max<std::size_t>(width + 1, 16) - text.size(), ' ').insert(0, text);
     };
-    std::printf("%-14s %s%-6s %-22s %-13s %-13s %3s %12s %8s %7s %7s  %s\n", "row", shape("mnk").c_str(), "bits",
-                "grain", "requant", "rounding", "thr", "ns", "gops", "GB/s", "% peak", "peer (peer_ns, ratio)");
+    std::printf("%-14s %s%-6s %-22s %-13s %-13s %3s %12s %8s %7s %7s  %s\n", "row",
+                shape(width == 0 ? "" : "shape").c_str(), "bits", "grain", "requant", "rounding", "thr", "ns", "gops",
+                "GB/s", "% peak", "peer (peer_ns, ratio)");
     const auto optional = [](const std::optional<double>& value) {
         if (value)
             std::printf("%7.1f ", *value);
@@ -248,7 +256,7 @@ inline void print_table() {
     for (const row& r : rows()) {
         if (key_of(r) != before) {
             std::printf("%s%-14s %s%-6s %-22s %-13s %-13s %3d %12.0f %8.2f ", before.empty() ? "" : "\n",
-                        r.name.c_str(), shape(r.mnk).c_str(), r.bits.c_str(), r.grain.c_str(), r.requant.c_str(),
+                        r.name.c_str(), shape(shape_of(r)).c_str(), r.bits.c_str(), r.grain.c_str(), r.requant.c_str(),
                         r.rounding.c_str(), r.threads, r.ns, r.gops);
             optional(r.gbps);
             optional(r.percent_of_peak);

@@ -4,9 +4,10 @@
 #     bench/run.sh quant|gemm|conv|networks [--quick] [--filter REGEX] [--json FILE] [--shapes FILE]
 #
 # --quick    fewer repetitions
-# --filter   only rows whose name row/[mnk/]bits/grain/requant/rounding/threads/manual_time matches
+# --filter   only rows whose name row/[shape/]bits/grain/requant/rounding/threads/manual_time matches
 # --json     also writes the rows as a JSON array
-# --shapes   gemm only: a file of matrix products, one M N K a line; bench/gemm/shapes.txt is the default
+# --shapes   gemm: a file of matrix products, one M N K a line; bench/gemm/shapes.txt is the default
+#            conv: a file of convolutions, as bench/conv/shapes.txt, which is the default
 # The compiler is that of the preset "bench"; the environment variable CXX selects another one.
 set -euo pipefail
 
@@ -67,8 +68,8 @@ if ! compgen -G "$here/$room/*.cpp" >/dev/null; then
     echo "run.sh: the room $room has no benchmark yet" >&2
     exit 1
 fi
-if [ -n "$shapes" ] && [ "$room" != gemm ]; then
-    echo "run.sh: --shapes is for gemm, not for $room" >&2
+if [ -n "$shapes" ] && [ "$room" != gemm ] && [ "$room" != conv ]; then
+    echo "run.sh: --shapes is for gemm and conv, not for $room" >&2
     exit 2
 fi
 # The build starts elsewhere.

@@ -13,7 +13,6 @@
 #include "pack_rows.hpp"
 
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,14 +52,6 @@ void add_peaks() {
 #if defined(NOTCH_BENCH_ONEDNN)
 using bench::onednn_matmul;
 
-void report(const bench::problem& p, const onednn_matmul& matmul) {
-    const bench::difference d = bench::compare(p, matmul.codes());
-    std::fprintf(
-        stderr, "oneDNN %s (%s): %zu of %zu codes differ by more than one (%.2f %%), at most by %d; %zu by one\n",
-        p.shape.name().c_str(), matmul.implementation().c_str(), d.wrong, d.compared,
-        100.0 * static_cast<double>(d.wrong) / static_cast<double>(d.compared), d.largest, d.different - d.wrong);
-}
-
 void add_onednn(const bench::shape& s, int threads) {
     bench::row codes = row_of("onednn", "u8s8u8", "per_channel", threads);
     codes.requant = "real_scale";
@@ -71,7 +62,8 @@ void add_onednn(const bench::shape& s, int threads) {
             const bool is_int8 = kind == onednn_matmul::kind::int8;
             if (is_int8) {
                 (*matmul)();
-                report(*operands, *matmul);
+                bench::compare(*operands, matmul->codes())
+                    .report("oneDNN " + operands->shape.name() + " (" + matmul->implementation() + ")");
             }
             // The packed weights are oneDNN's own; reading those they were made of takes as long.
             const void* const weights =

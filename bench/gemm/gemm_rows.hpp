@@ -6,7 +6,7 @@
 /// one thread; with more threads it has no peak. All calls are warm: an untimed one comes before.
 #pragma once
 
-#include "../peak.hpp"
+#include "../peak_work.hpp"
 #include "../rows.hpp"
 #include "onednn_matmul.hpp"
 #include "problem.hpp"
@@ -27,17 +27,6 @@ struct contender {
 };
 
 using make_contender = std::function<contender(const std::shared_ptr<const problem>&)>;
-
-/// Compares with the arithmetic peak; a call does `task.operations`.
-inline void use_peak(work& task, arithmetic kind, int threads) {
-    const arithmetic_peak& peak = fastest(kind);
-    if (peak.loop == nullptr)
-        return;
-    task.peak = [peak] { peak(); };
-    task.peak_name = peak.name;
-    task.units = task.operations;
-    task.peak_units = peak.operations() * threads;
-}
 
 /// Compares with reading `bytes` at `data`; a call reads as many.
 inline void use_read_peak(work& task, const void* data, std::size_t bytes) {

@@ -9,6 +9,7 @@
 /// in 16 bits and saturates: its results are then wrong for large codes. `compare` counts them.
 #pragma once
 
+#include "../difference.hpp"
 #include "../onednn.hpp"
 #include "../rows.hpp"
 #include "problem.hpp"
@@ -25,14 +26,6 @@
 
 namespace bench {
 
-/// How codes differ from those of a simple loop.
-struct difference {
-    std::size_t compared = 0;
-    std::size_t different = 0; ///< by any amount; rounding of the scaled float may move a code by one
-    std::size_t wrong = 0;     ///< by more than one
-    int largest = 0;
-};
-
 /// Compares rows of codes [M, N] with the definition: all of them if few, else the first ones.
 inline difference compare(const problem& p, const std::uint8_t* codes) {
     const shape& s = p.shape;
@@ -45,12 +38,8 @@ inline difference compare(const problem& p, const std::uint8_t* codes) {
             for (std::size_t k = 0; k < s.k; ++k)
                 sum += int{p.source[m * s.k + k]} * int{p.weights[n * s.k + k]};
             const float real = std::nearbyint(p.scales[n] * static_cast<float>(sum));
-            const int apart = std::abs(static_cast<int>(std::clamp(real, 0.0F, 255.0F)) - int{codes[m * s.n + n]});
-            result.different += apart > 0 ? 1U : 0U;
-            result.wrong += apart > 1 ? 1U : 0U;
-            result.largest = std::max(result.largest, apart);
+            result.add(static_cast<int>(std::clamp(real, 0.0F, 255.0F)), codes[m * s.n + n]);
         }
-    result.compared = rows * s.n;
     return result;
 }
 
@@ -63,7 +52,7 @@ public:
     enum class kind { int8, f32 };
 
     onednn_matmul(std::shared_ptr<const problem> operands, kind what, int threads)
-        : operands_(std::move(operands)), threads_(threads), cpu_(dnnl::engine::kind::cpu, 0), queue_(cpu_) {
+        : operands_(std::move(operands)), call_(threads) {
         using namespace dnnl;
         using type = memory::data_type;
         using tag = memory::format_tag;
@@ -81,35 +70,23 @@ public:
         attributes.set_scratchpad_mode(scratchpad_mode::user);
         if (codes)
             attributes.set_output_scales(1 << 1, p.scales);
+        const matmul::primitive_desc made(matmul::desc(source, any_weights, bias, target), attributes, call_.cpu());
+        call_.set(matmul(made), made.impl_info_str());
 
-        set_onednn_threads(threads);
-        const matmul::primitive_desc made(matmul::desc(source, any_weights, bias, target), attributes, cpu_);
-        implementation_ = made.impl_info_str();
-        primitive_ = matmul(made);
-
-        // oneDNN takes pointers to non-const for what it only reads.
-        const auto view = [this](const memory::desc& d, const void* data) {
-            return memory(d, cpu_, const_cast<void*>(data));
+        const auto either = [codes](const auto& of_codes, const auto& of_reals) {
+            return codes ? static_cast<const void*>(of_codes.data()) : static_cast<const void*>(of_reals.data());
         };
-        const memory plain =
-            view(our_weights, codes ? static_cast<const void*>(p.weights.data()) : p.real_weights.data());
-        memory packed(made.weights_desc(), cpu_);
-        reorder(plain, packed).execute(queue_, const_cast<memory&>(plain), packed);
-        queue_.wait();
-        target_ = memory(target, cpu_);
-        keep(DNNL_ARG_SRC, view(source, codes ? static_cast<const void*>(p.source.data()) : p.real_source.data()));
-        keep(DNNL_ARG_WEIGHTS, packed);
-        keep(DNNL_ARG_BIAS, view(bias, codes ? static_cast<const void*>(p.bias.data()) : p.real_bias.data()));
-        keep(DNNL_ARG_DST, target_);
-        keep(DNNL_ARG_SCRATCHPAD, memory(made.scratchpad_desc(), cpu_));
+        const memory plain = call_.view(our_weights, either(p.weights, p.real_weights));
+        target_ = memory(target, call_.cpu());
+        call_.keep(DNNL_ARG_SRC, call_.view(source, either(p.source, p.real_source)));
+        call_.keep(DNNL_ARG_WEIGHTS, call_.reordered(plain, made.weights_desc()));
+        call_.keep(DNNL_ARG_BIAS, call_.view(bias, either(p.bias, p.real_bias)));
+        call_.keep(DNNL_ARG_DST, target_);
+        call_.keep(DNNL_ARG_SCRATCHPAD, memory(made.scratchpad_desc(), call_.cpu()));
     }
 
-    /// One execution. The C function takes the list of arguments as it is; the C++ one would allocate a new one.
-    void operator()() {
-        set_onednn_threads(threads_);
-        dnnl_primitive_execute(primitive_.get(), queue_.get(), static_cast<int>(arguments_.size()), arguments_.data());
-        queue_.wait();
-    }
+    /// One execution.
+    void operator()() { call_(); }
 
     /// The codes of the last execution, [M, N]; for kind::int8.
     [[nodiscard]] const std::uint8_t* codes() const {
@@ -117,23 +94,12 @@ public:
     }
 
     /// What oneDNN calls its implementation.
-    [[nodiscard]] const std::string& implementation() const { return implementation_; }
+    [[nodiscard]] const std::string& implementation() const { return call_.implementation(); }
 
 private:
-    void keep(int name, const dnnl::memory& value) {
-        memories_.push_back(value);
-        arguments_.push_back({name, value.get()});
-    }
-
     std::shared_ptr<const problem> operands_;
-    int threads_;
-    dnnl::engine cpu_;
-    dnnl::stream queue_;
-    dnnl::matmul primitive_;
+    onednn_call call_;
     dnnl::memory target_;
-    std::vector<dnnl::memory> memories_;
-    std::vector<dnnl_exec_arg_t> arguments_;
-    std::string implementation_;
 };
 
 inline peer onednn_peer(const char* name, const std::shared_ptr<const problem>& operands, onednn_matmul::kind what,

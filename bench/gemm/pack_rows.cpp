@@ -29,7 +29,7 @@ template <class Q> void add_pack_of(const char* bits, const char* grain, const c
     what.requant = scale;
     what.rounding = "-";
     add(what, [] {
-        const auto weights = std::make_shared<notch::quantized_tensor<Q, 2>>(random_weights<Q>(side, side));
+        const auto weights = std::make_shared<notch::quantized_tensor<Q, 2>>(random_weights<Q, 2>({side, side}));
         const auto copy = std::make_shared<std::vector<std::uint8_t>>(side * side);
         work task;
         task.ours = [weights] { benchmark::DoNotOptimize(notch::pack(*weights).bytes().data()); };

@@ -1,23 +1,21 @@
 /// @file
 /// Matrix products to measure: their shapes, read from a file, and operands for them.
 ///
-/// A line of the file holds M N K; `#` starts a comment. [M, K] activations of uint8 times [N, K] weights of int8 give
+/// A line of the file holds M N K. [M, K] activations of uint8 times [N, K] weights of int8 give
 /// [M, N] codes of uint8: clamp(round(scale[n] * (sum + bias[n]))).
 #pragma once
+
+#include "../shape_file.hpp"
 
 #include <notch/core/random.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace bench {
@@ -35,57 +33,14 @@ struct shape {
     }
 };
 
-/// Reads a line; false where it is malformed. A line without numbers gives m = 0.
-inline bool parse_shape(std::string line, shape& result) {
-    line.resize(std::min(line.size(), line.find('#')));
-    std::vector<std::size_t> numbers;
-    const char* at = line.data();
-    const char* const end = at + line.size();
-    for (;;) {
-        while (at != end && (*at == ' ' || *at == '\t' || *at == '\r'))
-            ++at;
-        if (at == end)
-            break;
-        std::size_t value = 0;
-        const auto [next, error] = std::from_chars(at, end, value);
-        constexpr std::size_t largest = 1'000'000;
-        if (error != std::errc() || value == 0 || value > largest)
-            return false;
-        if (next != end && *next != ' ' && *next != '\t' && *next != '\r')
-            return false;
-        at = next;
-        numbers.push_back(value);
-    }
-    if (numbers.empty()) {
-        result = {};
-        return true;
-    }
-    if (numbers.size() != 3)
-        return false;
-    result = {numbers[0], numbers[1], numbers[2]};
-    return true;
-}
-
 /// The shapes of a file. Ends the program with a message where it cannot be read.
 inline std::vector<shape> read_shapes(const std::string& path) {
-    std::ifstream file(path);
-    std::string line;
-    std::vector<shape> shapes;
-    for (int number = 1; std::getline(file, line); ++number) {
-        shape next;
-        if (!parse_shape(line, next)) {
-            std::fprintf(stderr, "%s:%d: expected three numbers M N K from 1 to 1000000, not '%s'\n", path.c_str(),
-                         number, line.c_str());
-            std::exit(2);
-        }
-        if (next.m != 0)
-            shapes.push_back(next);
-    }
-    if (!file.eof() || shapes.empty()) {
-        std::fprintf(stderr, file.eof() ? "%s: no shapes\n" : "%s: cannot be read\n", path.c_str());
-        std::exit(2);
-    }
-    return shapes;
+    return read_lines<shape>(path, "three numbers M N K from 1 to 1000000",
+                             [](const std::vector<std::size_t>& numbers) -> std::optional<shape> {
+                                 if (numbers.size() != 3 || std::ranges::count(numbers, 0U) != 0)
+                                     return std::nullopt;
+                                 return shape{numbers[0], numbers[1], numbers[2]};
+                             });
 }
 
 /// Operands of one product. Codes are uniform over the whole range, scales spread the results over theirs.
