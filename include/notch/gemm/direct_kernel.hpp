@@ -188,8 +188,9 @@ private:
             if (work_.shifts != nullptr)
                 factors = ops::shift_left32(factors, ops::bytes32(work_.shifts + table_ + v * lanes));
             ops::store(to.factors + v * lanes, factors);
-            if (has_sums && work_.biases != nullptr) {
-                const reg biases = ops::bytes32(work_.biases + table_ + v * lanes);
+            if constexpr (has_sums) {
+                const reg biases =
+                    work_.biases == nullptr ? ops::zero() : ops::bytes32(work_.biases + table_ + v * lanes);
                 ops::store(to.biases + v * lanes,
                            ops::add32(biases, ops::shift_left32(biases, ops::repeat4(&sixteen))));
             }
@@ -239,8 +240,7 @@ private:
                 if constexpr (has_sums) {
                     sums[i][0][v] = ops::repeat4(rows_[i] + sum_);
                     if (work_.biases != nullptr)
-                        sums[i][0][v] =
-                            ops::multiply16(sums[i][0][v], ops::load(block.biases + (first + v) * lanes));
+                        sums[i][0][v] = ops::multiply16(sums[i][0][v], ops::load(block.biases + (first + v) * lanes));
                 }
             }
         const std::byte* unit = codes_ + first * ops::bytes;
@@ -256,8 +256,8 @@ private:
                 std::int32_t* sum = place(to, i, first + v);
                 reg added = ops::pairs16(sums[i][halves - 1][v], factors);
                 if constexpr (halves == 2)
-                    added = ops::add32(
-                        added, ops::pairs16(sums[i][0][v], ops::shift_left32(factors, ops::repeat4(&four))));
+                    added =
+                        ops::add32(added, ops::pairs16(sums[i][0][v], ops::shift_left32(factors, ops::repeat4(&four))));
                 ops::store(sum, ops::add32(ops::load(sum), added));
             }
         }
