@@ -10,7 +10,8 @@
 
 namespace bench {
 
-/// Threads that wait for tasks, spinning for a short while: what an engine would bring along.
+/// Threads that wait for tasks, spinning for some 20 microseconds, as those of the peers do: what an engine would bring
+/// along. Longer spinning would take the processor from the peer that is measured next.
 class thread_pool {
 public:
     explicit thread_pool(int threads) {
@@ -20,6 +21,8 @@ public:
     ~thread_pool() {
         for (std::jthread& worker : workers_)
             worker.request_stop();
+        round_.fetch_add(1);
+        round_.notify_all();
     }
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
@@ -30,6 +33,7 @@ public:
         left_.store(n_tasks - 1);
         tasks_.store(n_tasks);
         round_.fetch_add(1, std::memory_order_release);
+        round_.notify_all();
         body_(0);
         while (left_.load(std::memory_order_acquire) != 0) {
         }
@@ -37,12 +41,13 @@ public:
 
 private:
     void work(const std::stop_token& stop, std::size_t number) {
+        constexpr int spins = 10'000;
         std::size_t seen = 0;
         for (int idle = 0; !stop.stop_requested();) {
             const std::size_t round = round_.load(std::memory_order_acquire);
             if (round == seen) {
-                if (++idle > 200'000)
-                    std::this_thread::yield();
+                if (++idle > spins)
+                    round_.wait(seen, std::memory_order_acquire);
                 continue;
             }
             seen = round;
