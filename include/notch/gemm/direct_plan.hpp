@@ -143,8 +143,7 @@ NOTCH_INLINE void plan_job(const kernel_traits& traits, gemm_job& job, std::size
         job.choice = choose_kernel(traits, head);
     }
     job.zero_point = operand_zero_point(job.choice, job.rows);
-    job.cut =
-        cut_product(traits, head, job.choice, job.rows.rows, rows_in_place(head, job.choice, job.rows), tasks);
+    job.cut = cut_product(traits, head, job.choice, job.rows.rows, rows_in_place(head, job.choice, job.rows), tasks);
 }
 
 /// The largest workspace of products of some rows, whatever their strides, sign and zero point.

@@ -13,6 +13,7 @@
 
 #include <notch/core/error.hpp>
 #include <notch/epilogue/stage.hpp>
+#include <notch/gemm/direct_plan.hpp>
 #include <notch/gemm/gemm.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/panel_operand.hpp>
@@ -39,9 +40,12 @@ namespace detail {
 template <class Arch>
 [[nodiscard]] std::string explain_kernel(const packed_header& head, const kernel_choice& choice,
                                          const gemm_blocking& cut) {
-    const char* rows = choice.family == dot_family::pair ? "s16" : choice.signed_rows ? "s8" : "u8";
+    const bool halves = choice.direct && direct_halves(simd::int_ops<Arch>::has_quad8, head.bits);
+    const char* rows = choice.family == dot_family::pair ? "s16" : halves ? "two u4" : choice.signed_rows ? "s8" : "u8";
     std::string line = text(head.terms == 2 ? "two terms of int" : "int", head.code_bits, " x ", rows, ", ", Arch::name,
                             ' ', cut.tile_rows, 'x', cut.tile_panels * panel_columns);
+    if (choice.direct)
+        line += ", codes unpacked in registers";
     if (choice.absorbs)
         line += ", exponents absorbed";
     else if (choice.finish == dot_finish::shift)
@@ -85,6 +89,13 @@ template <class Arch>
 /// The family, and why no faster one.
 template <class Arch>
 [[nodiscard]] std::string explain_products(const packed_header& head, const kernel_choice& choice) {
+    if (choice.direct && choice.family == dot_family::chain)
+        return text("products: pairs of bytes in int16, widened after ", counted(choice.longest_run, "step"),
+                    head.block_shifts != 0 ? " by a product with 2^shift" : "", "; ", direct_rows,
+                    " rows or fewer multiply stored codes as they are read");
+    if (choice.direct)
+        return text("products: four bytes to int32; ", direct_rows,
+                    " rows or fewer multiply stored codes as they are read");
     if (choice.family == dot_family::quad)
         return "products: four bytes to int32" + explain_finish(head, choice);
     const std::string no_quad = text("; ", Arch::name, " has no exact product of four bytes");
@@ -118,6 +129,11 @@ template <class Arch>
 [[nodiscard]] std::string explain_operands(const packed_weights& weights, const kernel_choice& choice, std::size_t rows,
                                            std::size_t tasks) {
     const packed_header& head = weights.header();
+    if (choice.direct)
+        return text("operands: rows are copied", head.order != 0 ? " in the order of the inputs" : "",
+                    head.bits < 8 ? ", with sums for the bias of the codes" : "", "; panels have none; workspace ",
+                    gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"), ", ",
+                    counted(std::max<std::size_t>(tasks, 1), "task"), ')');
     activation_rows side_by_side;
     side_by_side.is_signed = choice.family == dot_family::quad && choice.signed_rows;
     std::string line = "operands: ";
@@ -143,12 +159,14 @@ template <class First, class Second> struct stage_count<stage_chain<First, Secon
 } // namespace detail
 
 /// Says in five lines, without a newline at the end, which kernel gemm<Arch> takes for products with these weights, why
-/// none that is faster, and what it needs. `rows` and `tasks` are those of the product; only the workspace depends on them.
+/// none that is faster, and what it needs. `rows` and `tasks` are those of the product. Few rows have kernels of their own,
+/// see gemm/direct_plan.hpp; float sums take them only where the zero point of the activations is 0 as int8.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::string explain(const packed_weights& weights, std::size_t rows = 1, std::size_t tasks = 1) {
     const detail::packed_header& head = weights.header();
-    const detail::kernel_choice choice = detail::choose_kernel<Arch>(head);
-    const detail::gemm_blocking cut = detail::cut_product<Arch>(head, choice, rows, false, tasks);
+    const detail::kernel_choice choice = detail::choose_kernel(detail::kernel_traits_of<Arch>, head, rows);
+    const detail::gemm_blocking cut = choice.direct ? detail::cut_direct(head, choice, rows, tasks)
+                                                    : detail::cut_product<Arch>(head, choice, rows, false, tasks);
     return detail::text(detail::explain_kernel<Arch>(head, choice, cut), '\n', detail::explain_weights(weights), '\n',
                         detail::explain_products<Arch>(head, choice), '\n', detail::explain_sums(head), '\n',
                         detail::explain_operands<Arch>(weights, choice, rows, tasks));
