@@ -45,7 +45,7 @@ TEST_CASE("Exponents that fit a byte are absorbed by products of four") {
           "weights 'fc1' [20, 64]: power-of-two scales, 2 depth blocks of 32 inputs; 1728 bytes, 10.8 bits per weight\n"
           "products: four bytes to int32; value * 2^shift, at most 64, fits int8\n"
           "sums: at most 587520 in magnitude, 20 of 31 bits\n"
-          "operands: rows of uint8 are read in place, others copied; panels are expanded; workspace 2559 bytes "
+          "operands: rows of uint8 are read in place, others copied; panels are expanded; workspace 3071 bytes "
           "(7 rows, 2 tasks)");
 }
 
