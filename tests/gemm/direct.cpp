@@ -46,8 +46,8 @@ template <class Q> void all_rows(sequence& random, weight_shape s, filling fill,
 template <class Q> void all_grains(std::uint64_t seed) {
     sequence random(seed);
     constexpr std::size_t inputs_of[] = {1, 4, 7, 31, 64, 77, 130, 257, 400};
-    const weight_shape cuts[] = {{0, 0, 1, 1000}, {0, 0, 1, 32}, {0, 0, 1, 5}, {0, 0, 1, 36}, {0, 0, 16, 16},
-                                 {0, 0, 3, 7},    {0, 0, 1, 96}};
+    const weight_shape cuts[] = {{0, 0, 1, 1000}, {0, 0, 1, 32}, {0, 0, 1, 5}, {0, 0, 1, 36},
+                                 {0, 0, 16, 16},  {0, 0, 3, 7},  {0, 0, 1, 96}};
     for (const weight_shape& cut : cuts)
         for (const int spread : {0, 3})
             all_rows<Q>(random, {random.size(1, 50), random.one_of(inputs_of), cut.block_outputs, cut.block_inputs},

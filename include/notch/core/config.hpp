@@ -3,7 +3,7 @@
 ///
 /// Everything else in notch is a type, a function or a constant. A macro lives here when the
 /// language offers no other way: to force inlining, to ask whether exceptions exist, to check an internal
-/// invariant in debug builds, and to reach two functions of the compiler.
+/// invariant in debug builds, and to reach three functions of the compiler.
 #pragma once
 
 /// Inlines a function into its caller whatever the optimizer's opinion. Kernels compiled for one
@@ -37,6 +37,13 @@
 #else
 #include <cassert>
 #define NOTCH_ASSERT(condition) assert(condition)
+#endif
+
+/// Asks for the cache line of an address that will be read soon; any address will do.
+#if defined(__GNUC__) || defined(__clang__)
+#define NOTCH_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define NOTCH_PREFETCH(address) static_cast<void>(address)
 #endif
 
 /// Inlines a lambda into its caller; the attribute stands behind the parameter list.

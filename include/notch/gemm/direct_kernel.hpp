@@ -35,6 +35,12 @@ struct direct_work {
     std::int32_t* tile = nullptr; ///< [rows][16], of floats where there are scales
 };
 
+/// Asks for codes that are read soon: processors do not read ahead beyond a page by themselves.
+NOTCH_INLINE void prefetch_codes(const std::byte* from) noexcept {
+    constexpr std::uintptr_t distance = 6144; // may lie behind the end, which does no harm
+    NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + distance));
+}
+
 /// Computes the sums.
 using direct_kernel = void (*)(const direct_work&) noexcept;
 
@@ -58,7 +64,7 @@ public:
 
     /// All of it.
     NOTCH_INLINE void run() noexcept {
-        std::memset(work_.tile, 0, Rows * step_bytes);
+        clear(work_.tile);
         const std::size_t blocks = work_.layout.blocks;
         for (std::size_t term = 0; term < work_.terms; ++term) {
             at_ = 0;
@@ -76,6 +82,13 @@ private:
     /// The place of register v of row i in a tile.
     static NOTCH_INLINE std::int32_t* place(std::int32_t* tile, std::size_t i, std::size_t v) noexcept {
         return tile + i * panel_columns + v * lanes;
+    }
+
+    /// Not by memset: loads of registers would wait for narrower stores.
+    static NOTCH_INLINE void clear(std::int32_t* tile) noexcept {
+        for (std::size_t i = 0; i < Rows; ++i)
+            for (std::size_t v = 0; v < registers; ++v)
+                ops::store(place(tile, i, v), ops::as_computed(ops::zero()));
     }
 
     // With quad8.
@@ -118,6 +131,7 @@ private:
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < registers; ++v)
             stored[v] = ops::load(unit + v * ops::bytes);
+        prefetch_codes(unit);
         (add_quads<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
     }
 
@@ -201,34 +215,70 @@ private:
     NOTCH_INLINE void add_runs(std::size_t units) noexcept {
         block_factors block;
         read_factors(block);
+        const float* const scales = work_.scales == nullptr ? nullptr : work_.scales + table_;
+        // The sums of a block with a scale wait for all of its runs.
         alignas(64) std::int32_t block_sums[Rows * panel_columns];
-        std::int32_t* to = work_.tile;
-        if (work_.scales != nullptr) {
-            std::memset(block_sums, 0, sizeof block_sums);
-            to = block_sums;
-        }
-        while (units != 0) {
-            const std::size_t count = std::min(units, work_.layout.run_units);
-#pragma GCC unroll 16
+        const bool waits = scales != nullptr && units > run_units;
+        if (waits)
+            clear(block_sums);
+        const run_end end{waits ? block_sums : work_.tile, waits ? nullptr : scales,
+                          has_sums && work_.biases != nullptr};
+        const std::byte* codes = codes_;
+        std::ptrdiff_t at = at_;
+        std::ptrdiff_t sum = sum_;
+        for (; units >= run_units; units -= run_units) {
+#pragma GCC unroll 4
             for (std::size_t v = 0; v < registers; v += together)
-                add_run(v, count, block, to);
-            codes_ += count * step_bytes;
-            at_ += static_cast<std::ptrdiff_t>(count) * unit_row_bytes;
-            sum_ += 4;
-            units -= count;
+                add_run<run_units>({codes + v * ops::bytes, at, sum, v}, run_units, block, end);
+            codes += run_units * step_bytes;
+            at += static_cast<std::ptrdiff_t>(run_units) * unit_row_bytes;
+            sum += 4;
         }
-        if (work_.scales != nullptr)
+        if (units != 0) {
+            for (std::size_t v = 0; v < registers; v += together)
+                add_run<1>({codes + v * ops::bytes, at, sum, v}, units, block, end);
+            codes += units * step_bytes;
+            at += static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
+            sum += 4;
+        }
+        codes_ = codes;
+        at_ = at;
+        sum_ = sum;
+        if (waits)
             for (std::size_t i = 0; i < Rows; ++i)
                 for (std::size_t v = 0; v < registers; ++v)
                     ops::add_scaled(reinterpret_cast<float*>(place(work_.tile, i, v)),
-                                    ops::load(place(block_sums, i, v)), work_.scales + table_ + v * lanes);
+                                    ops::load(place(block_sums, i, v)), scales + v * lanes);
     }
 
+    /// Units of a run.
+    static constexpr std::size_t run_units = direct_run_units(Bits);
+    /// Some registers of a run.
+    struct run_place {
+        const std::byte* codes;
+        std::ptrdiff_t at;  ///< from the rows to the first unit
+        std::ptrdiff_t sum; ///< from the rows to the sum
+        std::size_t first;  ///< register
+    };
+    /// What becomes of the sums of a run.
+    struct run_end {
+        std::int32_t* to;
+        const float* scales;
+        bool biased; ///< the sums of the rows are to be multiplied by the biases
+    };
     using run_sums = reg[Rows][halves][together];
 
-    /// Some registers of a run.
-    NOTCH_INLINE void add_run(std::size_t first, std::size_t units, const block_factors& block,
-                              std::int32_t* to) const noexcept {
+    /// Units of one turn of the loop over those of a run.
+    static constexpr std::size_t turn_units(std::size_t most) noexcept {
+        const std::size_t good = std::max<std::size_t>(Bits == 8 ? 8 / Rows : Bits == 4 ? 4 / Rows : 2 / Rows, 1);
+        return most % good == 0 ? good : 1;
+    }
+
+    /// `Most`: it has a multiple of so many units; they are unrolled in part.
+    template <std::size_t Most>
+    NOTCH_INLINE void add_run(run_place run, std::size_t units, const block_factors& block,
+                              const run_end& end) const noexcept {
+        constexpr std::size_t turn = turn_units(Most);
         run_sums sums;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i)
@@ -238,27 +288,35 @@ private:
                 for (std::size_t half = 0; half < halves; ++half)
                     sums[i][half][v] = ops::zero();
                 if constexpr (has_sums) {
-                    sums[i][0][v] = ops::repeat4(rows_[i] + sum_);
-                    if (work_.biases != nullptr)
-                        sums[i][0][v] = ops::multiply16(sums[i][0][v], ops::load(block.biases + (first + v) * lanes));
+                    sums[i][0][v] = ops::repeat4(rows_[i] + run.sum);
+                    if (end.biased)
+                        sums[i][0][v] =
+                            ops::multiply16(sums[i][0][v], ops::load(block.biases + (run.first + v) * lanes));
                 }
             }
-        const std::byte* unit = codes_ + first * ops::bytes;
-        const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
-        for (std::ptrdiff_t at = at_; at != end; at += unit_row_bytes, unit += step_bytes)
-            add_pairs(sums, unit, at, std::make_index_sequence<per_unit>());
+        for (std::size_t u = 0; u < units; u += turn, run.codes += turn * step_bytes) {
+#pragma GCC unroll 16
+            for (std::size_t k = 0; k < turn; ++k, run.at += unit_row_bytes) {
+                prefetch_codes(run.codes + k * step_bytes);
+                add_pairs(sums, run.codes + k * step_bytes, run.at, std::make_index_sequence<per_unit>());
+            }
+        }
         constexpr std::int32_t four = 4;
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < together; ++v) {
-            const reg factors = ops::load(block.factors + (first + v) * lanes);
+            const std::size_t column = (run.first + v) * lanes;
+            const reg factors = ops::load(block.factors + column);
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
-                std::int32_t* sum = place(to, i, first + v);
+                std::int32_t* sum = place(end.to, i, run.first + v);
                 reg added = ops::pairs16(sums[i][halves - 1][v], factors);
                 if constexpr (halves == 2)
                     added =
                         ops::add32(added, ops::pairs16(sums[i][0][v], ops::shift_left32(factors, ops::repeat4(&four))));
-                ops::store(sum, ops::add32(ops::load(sum), added));
+                if (has_sums && end.scales != nullptr)
+                    ops::add_scaled(reinterpret_cast<float*>(sum), added, end.scales + column);
+                else
+                    ops::store(sum, ops::add32(ops::load(sum), added));
             }
         }
     }
@@ -269,7 +327,7 @@ private:
         reg stored[together];
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < together; ++v)
-            stored[v] = ops::load(unit + v * ops::bytes);
+            stored[v] = ops::as_computed(ops::load(unit + v * ops::bytes)); // else it is loaded for each part
         (add_pairs_of<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
     }
 

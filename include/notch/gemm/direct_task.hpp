@@ -54,7 +54,8 @@ public:
                 work.scales = job_.weights.section<float>(head_.block_scales) + table;
             kernel(work);
             const std::size_t column = p * panel_columns;
-            store_(tile, {0, rows, column, std::min<std::size_t>(panel_columns, head_.outputs - column), panel_columns});
+            store_(tile,
+                   {0, rows, column, std::min<std::size_t>(panel_columns, head_.outputs - column), panel_columns});
         }
     }
 

@@ -5,14 +5,15 @@
 ///     weights [64, 256]: power-of-two scales, 8 depth blocks of 32 inputs; 9728 bytes, 4.75 bits per weight
 ///     products: pairs of bytes in int16, widened after 8 steps (8 * 2 * 255 * 8 = 32640 <= 32767); avx2 has no exact ...
 ///     sums: at most 360570 in magnitude, 19 of 31 bits
-///     operands: rows of uint8 are read in place, others copied; panels are expanded; workspace 4991 bytes (8 rows, 1 task)
+///     operands: rows of uint8 are read in place, others copied; panels are expanded; workspace 4991 bytes (1 row, 1 task)
 ///
-/// Everything is read from choose_for_rows, choose_kernel, cut_product and the packed header, which are what gemm uses;
-/// nothing is decided here. The text is for people and for logs: its wording may change in every version.
+/// Everything is read from choose_kernel, cut_product and the packed header, which are what gemm uses; nothing is decided
+/// here. The text is for people and for logs: its wording may change in every version.
 #pragma once
 
 #include <notch/core/error.hpp>
 #include <notch/epilogue/stage.hpp>
+#include <notch/gemm/direct_plan.hpp>
 #include <notch/gemm/gemm.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/panel_operand.hpp>
@@ -39,10 +40,12 @@ namespace detail {
 template <class Arch>
 [[nodiscard]] std::string explain_kernel(const packed_header& head, const kernel_choice& choice,
                                          const gemm_blocking& cut) {
-    const bool signed_rows = choice.signed_rows && (choice.direct || choice.family == dot_family::quad);
-    const char* rows = choice.family == dot_family::pair ? "s16" : signed_rows ? "s8" : "u8";
+    const bool halves = choice.direct && direct_halves(simd::int_ops<Arch>::has_quad8, head.bits);
+    const char* rows = choice.family == dot_family::pair ? "s16" : halves ? "two u4" : choice.signed_rows ? "s8" : "u8";
     std::string line = text(head.terms == 2 ? "two terms of int" : "int", head.code_bits, " x ", rows, ", ", Arch::name,
                             ' ', cut.tile_rows, 'x', cut.tile_panels * panel_columns);
+    if (choice.direct)
+        line += ", codes unpacked in registers";
     if (choice.absorbs)
         line += ", exponents absorbed";
     else if (choice.finish == dot_finish::shift)
@@ -86,6 +89,13 @@ template <class Arch>
 /// The family, and why no faster one.
 template <class Arch>
 [[nodiscard]] std::string explain_products(const packed_header& head, const kernel_choice& choice) {
+    if (choice.direct && choice.family == dot_family::chain)
+        return text("products: pairs of bytes in int16, widened after ", counted(choice.longest_run, "step"),
+                    head.block_shifts != 0 ? " by a product with 2^shift" : "", "; ", direct_rows,
+                    " rows or fewer multiply stored codes as they are read");
+    if (choice.direct)
+        return text("products: four bytes to int32; ", direct_rows,
+                    " rows or fewer multiply stored codes as they are read");
     if (choice.family == dot_family::quad)
         return "products: four bytes to int32" + explain_finish(head, choice);
     const std::string no_quad = text("; ", Arch::name, " has no exact product of four bytes");
@@ -114,18 +124,16 @@ template <class Arch>
                 head.block_scales != 0 ? "; rounded to float block by block, in their order" : "");
 }
 
-/// The memory that a product needs.
-template <class Arch>
-[[nodiscard]] std::string explain_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks) {
-    return text("; workspace ", gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"), ", ",
-                counted(std::max<std::size_t>(tasks, 1), "task"), ')');
-}
-
 /// Operands and memory.
 template <class Arch>
 [[nodiscard]] std::string explain_operands(const packed_weights& weights, const kernel_choice& choice, std::size_t rows,
                                            std::size_t tasks) {
     const packed_header& head = weights.header();
+    if (choice.direct)
+        return text("operands: rows are copied", head.order != 0 ? " in the order of the inputs" : "",
+                    head.bits < 8 ? ", with sums for the bias of the codes" : "", "; panels have none; workspace ",
+                    gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"), ", ",
+                    counted(std::max<std::size_t>(tasks, 1), "task"), ')');
     activation_rows side_by_side;
     side_by_side.is_signed = choice.family == dot_family::quad && choice.signed_rows;
     std::string line = "operands: ";
@@ -139,22 +147,8 @@ template <class Arch>
         line += text("rows are copied, because depth blocks of ", head.blocks > 1 ? head.block : head.inputs,
                      " inputs are padded to a multiple of ", step_inputs);
     line += panels_in_place(head, choice) ? "; panels are read in place" : "; panels are expanded";
-    return line + explain_workspace<Arch>(weights, rows, tasks);
-}
-
-/// Lines of a product of few rows, whose codes are multiplied as they are read.
-template <class Arch>
-[[nodiscard]] std::string explain_direct_products(const packed_header& head, const kernel_choice& choice) {
-    const std::string steps = counted(choice.longest_run, "step");
-    std::string line = "products: ";
-    if (choice.family == dot_family::quad)
-        line += "four bytes to int32";
-    else if (head.bits == 8)
-        line += text("pairs of bytes in int16, activations cut into halves of 4 bits, widened after ", steps);
-    else
-        line += text("pairs of bytes in int16, stored codes times int8, widened after ", steps);
-    return line + "; few rows: codes are unpacked in registers" +
-           (choice.finish == dot_finish::real ? ", where the activations are symmetric; else panels are expanded" : "");
+    return line + text("; workspace ", gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"),
+                       ", ", counted(std::max<std::size_t>(tasks, 1), "task"), ')');
 }
 
 template <class S> struct stage_count { static constexpr std::size_t value = 1; };
@@ -165,18 +159,14 @@ template <class First, class Second> struct stage_count<stage_chain<First, Secon
 } // namespace detail
 
 /// Says in five lines, without a newline at the end, which kernel gemm<Arch> takes for products with these weights, why
-/// none that is faster, and what it needs. `rows` and `tasks` are those of the product; up to four rows have kernels of their own.
+/// none that is faster, and what it needs. `rows` and `tasks` are those of the product. Few rows have kernels of their own,
+/// see gemm/direct_plan.hpp; float sums take them only where the zero point of the activations is 0 as int8.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::string explain(const packed_weights& weights, std::size_t rows = 1, std::size_t tasks = 1) {
     const detail::packed_header& head = weights.header();
-    const detail::kernel_choice few = detail::choose_for_rows(detail::kernel_traits_of<Arch>, head, rows);
-    if (few.direct)
-        return detail::text(detail::explain_kernel<Arch>(head, few, detail::cut_direct(head, few, rows, tasks)), '\n',
-                            detail::explain_weights(weights), '\n', detail::explain_direct_products<Arch>(head, few),
-                            '\n', detail::explain_sums(head), "\noperands: rows are copied; panels are read in place",
-                            detail::explain_workspace<Arch>(weights, rows, tasks));
-    const detail::kernel_choice choice = detail::choose_kernel<Arch>(head);
-    const detail::gemm_blocking cut = detail::cut_product<Arch>(head, choice, rows, false, tasks);
+    const detail::kernel_choice choice = detail::choose_for_rows(detail::kernel_traits_of<Arch>, head, rows);
+    const detail::gemm_blocking cut = choice.direct ? detail::cut_direct(head, choice, rows, tasks)
+                                                    : detail::cut_product<Arch>(head, choice, rows, false, tasks);
     return detail::text(detail::explain_kernel<Arch>(head, choice, cut), '\n', detail::explain_weights(weights), '\n',
                         detail::explain_products<Arch>(head, choice), '\n', detail::explain_sums(head), '\n',
                         detail::explain_operands<Arch>(weights, choice, rows, tasks));

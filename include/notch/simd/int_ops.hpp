@@ -96,8 +96,7 @@ template <> struct int_ops<scalar> {
         constexpr std::uint32_t mask = 0x0101'0101U * ((1U << Bits) - 1);
         reg r;
         for (int i = 0; i < 16; ++i)
-            r.value[i] =
-                static_cast<std::int32_t>((static_cast<std::uint32_t>(unit.value[i]) >> (Bits * Part)) & mask);
+            r.value[i] = static_cast<std::int32_t>((static_cast<std::uint32_t>(unit.value[i]) >> (Bits * Part)) & mask);
         return r;
     }
     static NOTCH_INLINE reg quad8(const reg& acc, const reg& a, const reg& b) noexcept {
