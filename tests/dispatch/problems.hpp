@@ -66,7 +66,7 @@ template <class Q>
         x = static_cast<float>(bits - 32768) * (1.0F / 32768) * (next % 7 == 0 ? 0.25F : 1.0F);
     }
     auto tensor = quantize<Q>(numbers);
-    tensor.name = "w";
+    tensor.name = std::string("w");
     problem p;
     p.name = name + detail::text(" ", rows, "x", outputs, "x", inputs);
     p.weights = pack(tensor);
