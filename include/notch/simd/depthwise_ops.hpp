@@ -85,7 +85,7 @@ template <> struct depthwise_ops<scalar> {
     static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
         operand w;
         for (int i = 0; i < 16; ++i)
-            w.value[i] = taps[0][i];
+            w.value[i] = static_cast<std::int16_t>(std::int32_t{taps[0][i]});
         std::memcpy(to, &w, sizeof w);
     }
 };
