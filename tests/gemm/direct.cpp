@@ -2,6 +2,7 @@
 /// Products of one to five rows: those of up to four read packed codes without a panel operand.
 #include "gemm/cases.hpp"
 
+#include <iterator>
 #include <numeric>
 
 using namespace cases;
@@ -23,7 +24,7 @@ using fixed4 = quantizer<bits<4>, per_channel<0>, fixed_point<>, nearest_even, a
 
 constexpr std::int32_t zero_points[] = {0, 77, 128, 255};
 
-/// One to five rows and all zero points, for one cut of the weights.
+/// One to five rows and two zero points for each, for one cut of the weights.
 template <class Q> void all_rows(sequence& random, weight_shape s, filling fill, int spread) {
     s.block_outputs = std::min(s.block_outputs, s.outputs);
     s.block_inputs = std::min(s.block_inputs, s.inputs);
@@ -32,7 +33,8 @@ template <class Q> void all_rows(sequence& random, weight_shape s, filling fill,
         const filling of_codes = fill == filling::random ? filling::random
                                  : rows % 2 == 0         ? filling::highest
                                                          : filling::lowest;
-        for (const std::int32_t zero : zero_points) {
+        for (const std::size_t shift : {0U, 2U}) {
+            const std::int32_t zero = zero_points[(rows + shift + s.inputs) % std::size(zero_points)];
             activations a = left_of(random, rows, s.inputs, of_codes);
             a.zero_point = zero;
             INFO(rows << " rows, [" << s.outputs << ", " << s.inputs << "] in blocks of [" << s.block_outputs << ", "
