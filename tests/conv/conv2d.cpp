@@ -112,7 +112,7 @@ void many(std::uint64_t seed, int rounds, int spread, std::size_t channels, fill
                 bias.push_back(random.between(-5000, 5000));
             REQUIRE(compare(random, a, w, p.geometry, p.result, identity{}, std::int32_t{77}) == "");
             REQUIRE(compare(random, a, w, p.geometry, p.result,
-                            add_bias{bias} | shift_requantize<>{a.exponent + (spread > 4 ? 3 : -1)} | relu{} |
+                            add_bias{bias} | shift_requantize<>{a.exponent + (spread > 4 ? 12 : -1)} | relu{} |
                                 add_zero_point{3},
                             std::uint8_t{99}) == "");
         } else {
