@@ -13,6 +13,6 @@ int main() {
     const auto packed = notch::pack(notch::quantize<w4>(weights)); // once, when the model is loaded
     notch::dense_tensor<std::uint8_t, 2> output({3, 64});          // one step is 2^-4
     notch::gemm(notch::quantize<a8>(input), packed, notch::shift_requantize{-4} | notch::relu{}, output);
-    std::printf("%g\n%s\n", output(0, 4) / 16.0, notch::explain(packed).c_str());
+    std::printf("%g\n%s\n", output(0, 4) / 16.0, notch::explain(packed, 3).c_str());
 }
 // [readme]
