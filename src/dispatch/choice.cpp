@@ -198,7 +198,8 @@ simd::isa dispatched_isa() {
 
 std::size_t dispatched_gemm_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks,
                                       simd::isa which) {
-    return detail::product_workspace(detail::unit_of(which).traits, weights.header(), rows, tasks) + 63;
+    return detail::unaligned_workspace(
+        detail::product_workspace(detail::unit_of(which).traits, weights.header(), rows, tasks));
 }
 
 } // namespace notch

@@ -19,11 +19,11 @@
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
 #include <notch/conv/packed_filters.hpp>
-#include <notch/core/dense_tensor.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/gemm/gemm.hpp>
+#include <notch/gemm/workspace.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -50,22 +50,10 @@ namespace detail {
     return result;
 }
 
-/// What the epilogue is told. `images`: of operand_of_image.
-[[nodiscard]] inline epilogue_problem problem_of(const gemm_operand& images, const packed_filters& filters) {
-    epilogue_problem problem = problem_of(images, filters.weights());
-    problem.columns = filters.shape()[0];
-    if (problem.powers_of_two)
-        problem.exponents = filters.exponents().data();
-    problem.scales = filters.scales().data();
-    return problem;
-}
-
 /// Runs a planned convolution in a workspace.
 template <class Arch, class Store>
 void run_convolution(conv_job& job, const Store& store, std::span<std::byte> workspace, executor_ref run) {
-    const std::size_t needed = job.workspace() + 63;
-    const auto in = [&](std::byte* unaligned) {
-        std::byte* memory = align_64(unaligned);
+    in_workspace(job.workspace(), workspace, job.filters->name(), "conv_workspace", [&](std::byte* memory) {
         auto* segments = reinterpret_cast<row_segment*>(memory);
         fill_segments(job, segments);
         job.product.segments = segments;
@@ -73,19 +61,7 @@ void run_convolution(conv_job& job, const Store& store, std::span<std::byte> wor
         run_tasks(run, job.product.cut.tasks(), [&](std::size_t task) {
             conv_task<Arch, Store>(job, store, memory + task * job.task_bytes).run(task);
         });
-    };
-    if (!workspace.empty()) {
-        if (workspace.size() < needed)
-            raise<range_error>(quoted(job.filters->name()), ": a workspace of ", workspace.size(),
-                               " bytes; conv_workspace asks for ", needed);
-        in(workspace.data());
-    } else if (needed <= small_workspace) {
-        std::byte memory[small_workspace];
-        in(memory);
-    } else {
-        aligned_buffer<std::byte> memory(needed);
-        in(memory.data());
-    }
+    });
 }
 
 /// Everything behind the type of images.
@@ -99,8 +75,9 @@ void conv_into(const image_place& images, const gemm_operand& operand, const pac
                            " for a result of extents ", result);
     gemm_operand rows = operand;
     rows.codes.rows = result[0] * result[1] * result[2];
-    epilogue_problem problem = problem_of(rows, filters);
-    const bool floats = problem.is_float;
+    const bool floats = filters.weights().header().block_scales != 0;
+    epilogue_problem problem = problem_of(rows, filters, filters.bound());
+    problem.is_float = floats;
     prepare_stage(epilogue, problem);
     if (rows.codes.rows == 0)
         return;
@@ -131,10 +108,9 @@ template <class Arch = simd::default_arch, detail::image_source Images>
                                          const conv_geometry& geometry, std::size_t tasks = 1) {
     const auto from = detail::image_of(images);
     const extents<4> result = detail::checked_result(filters, from.codes.shape(), geometry);
-    return detail::plan_convolution(detail::kernel_traits_of<Arch>, filters, detail::place_of(from), geometry, result,
-                                    tasks)
-               .workspace() +
-           63;
+    const detail::conv_job job = detail::plan_convolution(detail::kernel_traits_of<Arch>, filters,
+                                                          detail::place_of(from), geometry, result, tasks);
+    return detail::unaligned_workspace(job.workspace());
 }
 
 /// Computes dst = epilogue(convolution), see above. `images`: a quantized_tensor [N, H, W, C] with one scale, image_codes,

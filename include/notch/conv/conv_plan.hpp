@@ -96,13 +96,12 @@ template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>
     const kernel_choice& choice = job.product.choice;
     const packed_filters& filters = *job.filters;
     const std::size_t channels = filters.shape()[1];
-    const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
     const auto pixel = static_cast<std::ptrdiff_t>(channels);
     const bool whole_steps = filters.joined() ? channels * filters.shape()[3] % step_inputs == 0 &&
                                                     (filters.shape()[3] == 1 || job.image.strides[2] == pixel)
                                               : channels % step_inputs == 0 && filters.block() % step_inputs == 0;
-    return choice.family != dot_family::pair && wants_signed == job.image.is_signed && job.image.strides[3] == 1 &&
-           filters.order().empty() && whole_steps && stays_inside(job);
+    return codes_in_place(choice, job.image.is_signed) && job.image.strides[3] == 1 && filters.order().empty() &&
+           whole_steps && stays_inside(job);
 }
 
 /// Where the operand of a result lies, in a band or in the image.
@@ -187,10 +186,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.result = result;
     job.product.weights.base = filters.weights().bytes().data();
     job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes);
-    activation_rows codes;
-    codes.is_signed = image.is_signed;
-    codes.zero_point = image.zero_point;
-    job.product.zero_point = operand_zero_point(job.product.choice, codes);
+    job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
     place_operand(job);
     cut_convolution(job, traits, tasks);
     return job;

@@ -5,6 +5,7 @@
 #include <notch/conv/conv_plan.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/panel_walk.hpp>
+#include <notch/gemm/row_operand.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -15,13 +16,10 @@ namespace notch::detail {
 
 /// Copies lines of an image in the form of a kernel, with padding around them.
 template <class Arch> class band_maker {
-    using expand = simd::expand_ops<Arch>;
-
 public:
     explicit band_maker(const conv_job& job) noexcept
-        : job_(job), image_(job.image), channels_(job.image.shape[3]), widens_(job.element == 2),
-          flips_(!widens_ && job.image.is_signed !=
-                                 (job.product.choice.family == dot_family::quad && job.product.choice.signed_rows)),
+        : job_(job), image_(job.image), channels_(job.image.shape[3]),
+          write_(job.product.choice, job.image.is_signed, job.image.zero_point),
           column_step_(job.filters->shape()[3] == 1 ? job.geometry.stride.w : 1) {
         // Pixels of the band that lie in the image.
         const std::size_t left = job.geometry.padding.left;
@@ -44,14 +42,13 @@ public:
             else
                 fill(job_.band_columns, to);
         }
-        std::memset(to, 0, step_inputs * job_.element); // met by weights of value 0 only
+        std::memset(to, 0, step_inputs * write_.size()); // met by weights of value 0 only
     }
 
 private:
     /// Pixels of padding.
     void fill(std::size_t pixels, std::byte* to) const noexcept {
-        const int code = widens_ ? 0 : flips_ ? (image_.zero_point & 0xff) ^ 0x80 : image_.zero_point & 0xff;
-        std::memset(to, code, pixels * static_cast<std::size_t>(job_.pixel_bytes));
+        std::memset(to, write_.zero_byte(), pixels * static_cast<std::size_t>(job_.pixel_bytes));
     }
 
     void write_line(const std::uint8_t* line, std::byte* to) const noexcept {
@@ -65,11 +62,11 @@ private:
                 gather(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2],
                        to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
         } else if (column_step_ == 1 && image_.strides[2] == static_cast<std::ptrdiff_t>(channels_)) {
-            write(from, pixels * channels_, to);
+            write_(from, pixels * channels_, to);
         } else {
             for (std::size_t x = 0; x < pixels; ++x)
-                write(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2], channels_,
-                      to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
+                write_(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2], channels_,
+                       to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
         }
         fill(job_.band_columns - last_, to + static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes);
     }
@@ -87,25 +84,14 @@ private:
                     channel = channel - channel % order.size() + order[channel % order.size()];
                 codes[i] = pixel[static_cast<std::ptrdiff_t>(channel) * image_.strides[3]];
             }
-            write(codes, count, to + c * job_.element);
+            write_(codes, count, to + c * write_.size());
         }
-    }
-
-    /// Codes that lie side by side.
-    void write(const std::uint8_t* codes, std::size_t count, std::byte* to) const noexcept {
-        if (widens_)
-            expand::widen_row(codes, count, image_.is_signed, image_.zero_point, reinterpret_cast<std::int16_t*>(to));
-        else if (flips_)
-            expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
-        else
-            std::memcpy(to, codes, count);
     }
 
     const conv_job& job_;
     const image_place& image_;
     std::size_t channels_;
-    bool widens_;
-    bool flips_;
+    code_writer<Arch> write_;
     std::size_t column_step_; ///< pixels of the image from one of the band to the next
     std::size_t first_ = 0;
     std::size_t last_ = 0;

@@ -18,6 +18,7 @@
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/gemm/gemm.hpp>
+#include <notch/gemm/workspace.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -31,44 +32,19 @@ namespace detail {
 /// Runs a planned convolution in a workspace.
 template <class Arch, class Store>
 void run_depthwise(const depthwise_job& job, const Store& store, const gemm_options& options, executor_ref run) {
-    const std::size_t needed = job.cut.workspace() + 63;
-    const auto in = [&](std::byte* workspace) {
-        std::byte* memory = align_64(workspace);
-        run_tasks(run, job.cut.tasks, [&](std::size_t task) {
-            depthwise_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
-        });
-    };
-    if (!options.workspace.empty()) {
-        if (options.workspace.size() < needed)
-            raise<range_error>(quoted(job.weights->name()), ": a workspace of ", options.workspace.size(),
-                               " bytes; depthwise_workspace asks for ", needed);
-        in(options.workspace.data());
-    } else if (needed <= small_workspace) {
-        std::byte memory[small_workspace];
-        in(memory);
-    } else {
-        aligned_buffer<std::byte> memory(needed);
-        in(memory.data());
-    }
+    in_workspace(job.cut.workspace(), options.workspace, job.weights->name(), "depthwise_workspace",
+                 [&](std::byte* memory) {
+                     run_tasks(run, job.cut.tasks, [&](std::size_t task) {
+                         depthwise_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
+                     });
+                 });
 }
 
 /// The convolution of a problem that has been checked. `dst` is [images, lines, columns, outputs].
 template <class Arch, class Epilogue, class T>
 void depthwise_into(const depthwise_problem& problem, const gemm_operand& source, const packed_depthwise& weights,
                     Epilogue epilogue, const strided_view<T, 4>& dst, const gemm_options& options, executor_ref run) {
-    const depthwise_header& head = weights.header();
-    epilogue_problem sums;
-    sums.rows = problem.images * problem.out_height * problem.out_width;
-    sums.columns = head.outputs;
-    sums.name = weights.name();
-    sums.powers_of_two = source.power_of_two && head.kind == scale_kind::power_of_two;
-    if (sums.powers_of_two)
-        sums.exponents = weights.exponents().data();
-    sums.exponent = source.exponent;
-    sums.scales = weights.scales().data();
-    sums.scale = source.scale;
-    sums.lowest = -head.bound;
-    sums.highest = head.bound;
+    epilogue_problem sums = problem_of(source, weights, weights.bound());
     prepare_stage(epilogue, sums);
     if (sums.rows == 0)
         return;
@@ -121,7 +97,7 @@ template <class Arch = simd::default_arch, detail::image_source Images>
 [[nodiscard]] std::size_t depthwise_workspace(const Images& images, const packed_depthwise& weights,
                                               const conv_geometry& geometry, std::size_t tasks = 1) {
     const auto problem = detail::depthwise_problem_of(detail::image_of(images), weights, geometry);
-    return detail::cut_depthwise<Arch>(problem, tasks).workspace() + 63;
+    return detail::unaligned_workspace(detail::cut_depthwise<Arch>(problem, tasks).workspace());
 }
 
 /// Computes dst = epilogue(depthwise convolution), see above. `images`: a quantized_tensor [N, H, W, C] with one scale,

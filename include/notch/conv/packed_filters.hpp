@@ -48,6 +48,8 @@ public:
 
     /// [O, C / groups, KH, KW].
     [[nodiscard]] const extents<4>& shape() const noexcept { return shape_; }
+    /// O.
+    [[nodiscard]] std::size_t outputs() const noexcept { return shape_[0]; }
     /// Groups of channels and outputs.
     [[nodiscard]] std::size_t groups() const noexcept { return groups_; }
     /// Bits of a stored code: 8, 4 or 2.

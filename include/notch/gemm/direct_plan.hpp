@@ -81,7 +81,7 @@ struct direct_layout {
 }
 
 /// True where a product of some rows multiplies codes as they are read. Sums of floats do so only for activations whose
-/// zero point is that of the row operand, see direct_zero_point.
+/// zero point is that of the row operand, see plan_job.
 [[nodiscard]] NOTCH_INLINE bool takes_direct(const kernel_traits& traits, const packed_header& head,
                                              std::size_t rows) noexcept {
     if (rows == 0 || rows > direct_rows)
@@ -110,12 +110,6 @@ struct direct_layout {
     return choice;
 }
 
-/// The zero point of the row operand of a direct product.
-[[nodiscard]] NOTCH_INLINE std::int32_t direct_zero_point(const kernel_choice& choice,
-                                                          const activation_rows& from) noexcept {
-    return from.zero_point + (choice.signed_rows == from.is_signed ? 0 : choice.signed_rows ? -128 : 128);
-}
-
 /// Cuts a direct product: every task has some panels and all rows.
 [[nodiscard]] NOTCH_INLINE gemm_blocking cut_direct(const packed_header& head, const kernel_choice& choice,
                                                     std::size_t rows, std::size_t tasks) noexcept {
@@ -134,15 +128,15 @@ struct direct_layout {
 NOTCH_INLINE void plan_job(const kernel_traits& traits, gemm_job& job, std::size_t tasks) noexcept {
     const packed_header& head = job.weights.header();
     job.choice = choose_for_rows(traits, head, job.rows.rows);
+    job.zero_point = operand_zero_point(job.choice, job.rows.is_signed, job.rows.zero_point);
     if (job.choice.direct) {
-        job.zero_point = direct_zero_point(job.choice, job.rows);
         if (job.choice.finish != dot_finish::real || job.zero_point == 0) {
             job.cut = cut_direct(head, job.choice, job.rows.rows, tasks);
             return;
         }
         job.choice = choose_kernel(traits, head);
+        job.zero_point = operand_zero_point(job.choice, job.rows.is_signed, job.rows.zero_point);
     }
-    job.zero_point = operand_zero_point(job.choice, job.rows);
     job.cut = cut_product(traits, head, job.choice, job.rows.rows, rows_in_place(head, job.choice, job.rows), tasks);
 }
 

@@ -11,6 +11,7 @@
 
 #include <notch/core/config.hpp>
 #include <notch/gemm/direct_plan.hpp>
+#include <notch/gemm/row_operand.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -50,19 +51,21 @@ struct step_sums {
 /// Writes the operands of rows.
 template <class Arch> class direct_row_maker {
     using ops = simd::int_ops<Arch>;
-    using expand = simd::expand_ops<Arch>;
 
 public:
     NOTCH_INLINE direct_row_maker(const packed_header& head, const kernel_choice& choice, const activation_rows& from,
                                   const std::uint32_t* order) noexcept
         : head_(head), from_(from), order_(order), layout_(lay_out_direct(ops::has_quad8, head)),
-          flips_(choice.signed_rows != from.is_signed) {}
+          write_(choice, from.is_signed, from.zero_point) {}
 
     /// Writes the operand of one row.
     void operator()(std::size_t row, std::byte* to) const noexcept {
         const bool halves = direct_halves(ops::has_quad8, head_.bits);
         std::byte* const sums = to + layout_.sums_at;
-        copy(row, halves ? to + layout_.sums_at / 2 : to);
+        copy_row<Arch>(
+            head_, from_, row, order_, write_,
+            [this](std::size_t h) { return head_.code_bytes(h) / step_bytes * head_.unit_steps() * step_inputs; },
+            halves ? to + layout_.sums_at / 2 : to);
         if (halves)
             split(to, layout_.sums_at / 2);
         if (head_.bits < 8)
@@ -70,38 +73,6 @@ public:
     }
 
 private:
-    /// The codes, in order and of the right sign, with padding.
-    NOTCH_INLINE void copy(std::size_t row, std::byte* to) const noexcept {
-        const std::uint8_t* source = from_.data + static_cast<std::ptrdiff_t>(row) * from_.row_stride;
-        const bool gathers = order_ != nullptr || from_.column_stride != 1;
-        constexpr std::size_t piece = 256;
-        std::uint8_t gathered[piece];
-        for (std::size_t h = 0, first = 0; h < head_.blocks; ++h) {
-            const std::size_t length = head_.length(h);
-            for (std::size_t i = 0; i < length;) {
-                const std::uint8_t* codes = source + first + i;
-                const std::size_t count = gathers ? std::min(length - i, piece) : length - i;
-                if (gathers) {
-                    for (std::size_t k = 0; k < count; ++k) {
-                        const std::size_t input = order_ != nullptr ? order_[first + i + k] : first + i + k;
-                        gathered[k] = source[static_cast<std::ptrdiff_t>(input) * from_.column_stride];
-                    }
-                    codes = gathered;
-                }
-                if (flips_)
-                    expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
-                else
-                    std::memcpy(to, codes, count);
-                to += count;
-                i += count;
-            }
-            first += length;
-            const std::size_t padding = head_.code_bytes(h) / step_bytes * head_.unit_steps() * step_inputs - length;
-            std::memset(to, 0, padding);
-            to += padding;
-        }
-    }
-
     /// Cuts `count` codes that stand at to + count into halves.
     static NOTCH_INLINE void split(std::byte* to, std::size_t count) noexcept {
         constexpr std::uint32_t low = 0x0f0f'0f0fU;
@@ -139,7 +110,7 @@ private:
     const activation_rows& from_;
     const std::uint32_t* order_;
     direct_layout layout_;
-    bool flips_;
+    code_writer<Arch> write_;
 };
 
 } // namespace notch::detail

@@ -41,7 +41,10 @@ template <class Arch>
 [[nodiscard]] std::string explain_kernel(const packed_header& head, const kernel_choice& choice,
                                          const gemm_blocking& cut) {
     const bool halves = choice.direct && direct_halves(simd::int_ops<Arch>::has_quad8, head.bits);
-    const char* rows = choice.family == dot_family::pair ? "s16" : halves ? "two u4" : choice.signed_rows ? "s8" : "u8";
+    const char* rows = choice.family == dot_family::pair ? "s16"
+                       : halves                          ? "two u4"
+                       : takes_signed_rows(choice)       ? "s8"
+                                                         : "u8";
     std::string line = text(head.terms == 2 ? "two terms of int" : "int", head.code_bits, " x ", rows, ", ", Arch::name,
                             ' ', cut.tile_rows, 'x', cut.tile_panels * panel_columns);
     if (choice.direct)
@@ -135,7 +138,7 @@ template <class Arch>
                     gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"), ", ",
                     counted(std::max<std::size_t>(tasks, 1), "task"), ')');
     activation_rows side_by_side;
-    side_by_side.is_signed = choice.family == dot_family::quad && choice.signed_rows;
+    side_by_side.is_signed = takes_signed_rows(choice);
     std::string line = "operands: ";
     if (rows_in_place(head, choice, side_by_side))
         line += text("rows of ", side_by_side.is_signed ? "int8" : "uint8", " are read in place, others copied");

@@ -16,6 +16,7 @@
 #include <notch/gemm/blocking.hpp>
 #include <notch/gemm/direct_plan.hpp>
 #include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/workspace.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -33,14 +34,6 @@ struct gemm_options {
 
 namespace detail {
 
-/// Workspace that needs no allocation.
-inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
-
-[[nodiscard]] inline std::byte* align_64(std::byte* p) noexcept {
-    const auto address = reinterpret_cast<std::uintptr_t>(p);
-    return p + (round_up(address, 64) - address);
-}
-
 /// Plans a product for an instruction set of some traits.
 [[nodiscard]] NOTCH_INLINE gemm_job plan_product(const kernel_traits& traits, const packed_weights& weights,
                                                  const activation_rows& rows, std::size_t tasks) {
@@ -51,39 +44,24 @@ inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
     return job;
 }
 
-/// Runs a planned product in a workspace: task(number, its workspace) for each of its tasks.
-template <class Task> void run_in(gemm_job& job, const Task& task, executor_ref run, std::byte* workspace) {
-    std::byte* memory = align_64(workspace);
-    auto* segments = reinterpret_cast<row_segment*>(memory);
-    if (!job.choice.direct)
-        fill_segments(job.weights.header(), job.choice, segments);
-    job.segments = segments;
-    memory += job.cut.segment_bytes;
-    run_tasks(run, job.cut.tasks(), [&](std::size_t number) { task(number, memory + number * job.cut.task_bytes); });
-}
-
-/// The same in the caller's workspace, in a small one, or in one that is allocated. `name`: of the weights.
+/// Runs a planned product in a workspace: task(number, its workspace) for each of its tasks. `name`: of the weights.
 template <class Task>
 void run_product(gemm_job& job, std::string_view name, const Task& task, executor_ref run,
                  std::span<std::byte> workspace) {
-    const std::size_t needed = job.cut.workspace() + 63;
-    if (!workspace.empty()) {
-        if (workspace.size() < needed)
-            raise<range_error>(quoted(name), ": a workspace of ", workspace.size(), " bytes; gemm_workspace asks for ",
-                               needed);
-        run_in(job, task, run, workspace.data());
-    } else if (needed <= small_workspace) {
-        std::byte memory[small_workspace];
-        run_in(job, task, run, memory);
-    } else {
-        aligned_buffer<std::byte> memory(needed);
-        run_in(job, task, run, memory.data());
-    }
+    in_workspace(job.cut.workspace(), workspace, name, "gemm_workspace", [&](std::byte* memory) {
+        auto* segments = reinterpret_cast<row_segment*>(memory);
+        if (!job.choice.direct)
+            fill_segments(job.weights.header(), job.choice, segments);
+        job.segments = segments;
+        memory += job.cut.segment_bytes;
+        run_tasks(run, job.cut.tasks(),
+                  [&](std::size_t number) { task(number, memory + number * job.cut.task_bytes); });
+    });
 }
 
-/// What the epilogue is told.
-[[nodiscard]] inline epilogue_problem problem_of(const gemm_operand& a, const packed_weights& weights) {
-    const packed_header& head = weights.header();
+/// What the epilogue is told of sums with the scales of packed weights of some kind.
+template <class Weights>
+[[nodiscard]] epilogue_problem problem_of(const gemm_operand& a, const Weights& weights, std::int64_t bound) {
     epilogue_problem problem;
     problem.rows = a.codes.rows;
     problem.columns = weights.outputs();
@@ -94,9 +72,15 @@ void run_product(gemm_job& job, std::string_view name, const Task& task, executo
     problem.exponent = a.exponent;
     problem.scales = weights.scales().data();
     problem.scale = a.scale;
-    problem.is_float = head.block_scales != 0;
-    problem.lowest = -head.bound;
-    problem.highest = head.bound;
+    problem.lowest = -bound;
+    problem.highest = bound;
+    return problem;
+}
+
+/// What the epilogue is told.
+[[nodiscard]] inline epilogue_problem problem_of(const gemm_operand& a, const packed_weights& weights) {
+    epilogue_problem problem = problem_of(a, weights, weights.bound());
+    problem.is_float = weights.header().block_scales != 0;
     return problem;
 }
 
@@ -172,7 +156,8 @@ void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue ep
 /// Bytes of workspace that gemm needs for activations of `rows` rows, whatever their strides and sign.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::size_t gemm_workspace(const packed_weights& weights, std::size_t rows, std::size_t tasks = 1) {
-    return detail::product_workspace(detail::kernel_traits_of<Arch>, weights.header(), rows, tasks) + 63;
+    return detail::unaligned_workspace(
+        detail::product_workspace(detail::kernel_traits_of<Arch>, weights.header(), rows, tasks));
 }
 
 /// Computes dst = epilogue(a * W^T), see above. `a` is [rows, inputs]: a quantized_tensor with one scale, activation_codes,

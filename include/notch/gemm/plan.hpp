@@ -38,6 +38,11 @@ struct kernel_choice {
     std::size_t part_bytes = 0;  ///< of the operand of one panel, for the largest part
 };
 
+/// True where the row operand is int8; uint8 or int16 otherwise.
+[[nodiscard]] NOTCH_INLINE constexpr bool takes_signed_rows(const kernel_choice& choice) noexcept {
+    return choice.signed_rows && (choice.direct || choice.family == dot_family::quad);
+}
+
 /// Steps that fit the int16 sums of a chain.
 [[nodiscard]] constexpr std::size_t chain_steps(std::uint32_t largest_value) noexcept {
     return largest_value == 0 ? 64 : std::min<std::size_t>(64, 32767 / (2 * 255 * std::size_t{largest_value}));

@@ -8,6 +8,7 @@
 #include <notch/core/config.hpp>
 #include <notch/gemm/plan.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,63 +25,98 @@ struct activation_rows {
     std::size_t rows = 0;
 };
 
-/// What the row operand of a family is larger than the code: the zero point seems larger by it.
-[[nodiscard]] NOTCH_INLINE std::int32_t operand_zero_point(const kernel_choice& choice,
-                                                           const activation_rows& from) noexcept {
-    if (choice.family == dot_family::pair) // subtracted while widening
+/// The zero point of the row operand. Codes flipped to the other sign are larger or smaller by 128; a pair subtracts the
+/// zero point while it widens.
+[[nodiscard]] NOTCH_INLINE std::int32_t operand_zero_point(const kernel_choice& choice, bool is_signed,
+                                                           std::int32_t zero_point) noexcept {
+    if (choice.family == dot_family::pair)
         return 0;
-    const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
-    const std::int32_t moved = wants_signed == from.is_signed ? 0 : wants_signed ? -128 : 128;
-    return from.zero_point + moved;
+    return zero_point + (takes_signed_rows(choice) == is_signed ? 0 : takes_signed_rows(choice) ? -128 : 128);
+}
+
+/// True where codes side by side, of whole steps, are the row operand.
+[[nodiscard]] NOTCH_INLINE bool codes_in_place(const kernel_choice& choice, bool is_signed) noexcept {
+    return choice.family != dot_family::pair && takes_signed_rows(choice) == is_signed;
 }
 
 /// True where rows can be read in place: bytes of the right sign side by side, all depth blocks whole steps.
 [[nodiscard]] NOTCH_INLINE bool rows_in_place(const packed_header& head, const kernel_choice& choice,
                                               const activation_rows& from) noexcept {
-    const bool wants_signed = choice.family == dot_family::quad && choice.signed_rows;
-    return choice.family != dot_family::pair && wants_signed == from.is_signed && from.column_stride == 1 &&
-           head.order == 0 && head.inputs % step_inputs == 0 && (head.blocks == 1 || head.block % step_inputs == 0);
+    return codes_in_place(choice, from.is_signed) && from.column_stride == 1 && head.order == 0 &&
+           head.inputs % step_inputs == 0 && (head.blocks == 1 || head.block % step_inputs == 0);
 }
 
-/// Writes the operand of one row.
-template <class Arch>
-void expand_row(const packed_header& head, const kernel_choice& choice, const activation_rows& from, std::size_t row,
-                const std::uint32_t* order, std::byte* to) noexcept {
+/// Writes codes in the form of a kernel: widened to int16 less the zero point, flipped to the other sign, or as they are.
+template <class Arch> class code_writer {
     using expand = simd::expand_ops<Arch>;
+
+public:
+    code_writer(const kernel_choice& choice, bool is_signed, std::int32_t zero_point) noexcept
+        : widens_(choice.family == dot_family::pair), flips_(!widens_ && takes_signed_rows(choice) != is_signed),
+          is_signed_(is_signed), zero_point_(zero_point) {}
+
+    /// Bytes of a code.
+    [[nodiscard]] NOTCH_INLINE std::size_t size() const noexcept { return widens_ ? 2 : 1; }
+    /// Each byte of the zero point in that form.
+    [[nodiscard]] NOTCH_INLINE int zero_byte() const noexcept {
+        return widens_ ? 0 : (zero_point_ & 0xff) ^ (flips_ ? 0x80 : 0);
+    }
+    /// Codes that lie side by side.
+    NOTCH_INLINE void operator()(const std::uint8_t* codes, std::size_t count, std::byte* to) const noexcept {
+        if (widens_)
+            expand::widen_row(codes, count, is_signed_, zero_point_, reinterpret_cast<std::int16_t*>(to));
+        else if (flips_)
+            expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
+        else
+            std::memcpy(to, codes, count);
+    }
+
+private:
+    bool widens_;
+    bool flips_;
+    bool is_signed_;
+    std::int32_t zero_point_;
+};
+
+/// Writes one row, in an order where there is one, each depth block h followed by zeros up to padded(h) codes.
+template <class Arch, class Padded>
+NOTCH_INLINE void copy_row(const packed_header& head, const activation_rows& from, std::size_t row,
+                           const std::uint32_t* order, const code_writer<Arch>& write, const Padded& padded,
+                           std::byte* to) noexcept {
     const std::uint8_t* source = from.data + static_cast<std::ptrdiff_t>(row) * from.row_stride;
-    const std::size_t size = row_step_bytes(choice.family) / step_inputs;
-    const bool flips = choice.family != dot_family::pair &&
-                       from.is_signed != (choice.family == dot_family::quad && choice.signed_rows);
+    const bool gathers = order != nullptr || from.column_stride != 1;
     constexpr std::size_t piece = 256;
     std::uint8_t gathered[piece];
     for (std::size_t h = 0, first = 0; h < head.blocks; ++h) {
         const std::size_t length = head.length(h);
-        for (std::size_t i = 0; i < length; i += piece) {
-            std::size_t count = length - i;
+        for (std::size_t i = 0; i < length;) {
             const std::uint8_t* codes = source + first + i;
-            if (order != nullptr || from.column_stride != 1) {
-                count = std::min(count, piece);
+            const std::size_t count = gathers ? std::min(length - i, piece) : length - i;
+            if (gathers) {
                 for (std::size_t k = 0; k < count; ++k) {
                     const std::size_t input = order != nullptr ? order[first + i + k] : first + i + k;
                     gathered[k] = source[static_cast<std::ptrdiff_t>(input) * from.column_stride];
                 }
                 codes = gathered;
             }
-            if (choice.family == dot_family::pair)
-                expand::widen_row(codes, count, from.is_signed, from.zero_point, reinterpret_cast<std::int16_t*>(to));
-            else if (flips)
-                expand::flip_row(codes, count, reinterpret_cast<std::uint8_t*>(to));
-            else
-                std::memcpy(to, codes, count);
-            to += count * size;
-            if (codes != gathered)
-                break;
+            write(codes, count, to);
+            to += count * write.size();
+            i += count;
         }
         first += length;
-        const std::size_t padding = (head.steps(h) * step_inputs - length) * size;
+        const std::size_t padding = (padded(h) - length) * write.size();
         std::memset(to, 0, padding);
         to += padding;
     }
+}
+
+/// Writes the operand of one row: depth blocks of whole steps.
+template <class Arch>
+void expand_row(const packed_header& head, const kernel_choice& choice, const activation_rows& from, std::size_t row,
+                const std::uint32_t* order, std::byte* to) noexcept {
+    copy_row<Arch>(
+        head, from, row, order, code_writer<Arch>(choice, from.is_signed, from.zero_point),
+        [&head](std::size_t h) { return head.steps(h) * step_inputs; }, to);
 }
 
 } // namespace notch::detail

@@ -1,16 +1,17 @@
 /// @file
-/// Doubles that the optimizer cannot look through.
+/// Floats and doubles that the optimizer cannot look through.
 #pragma once
 
 #include <notch/core/config.hpp>
 
+#include <concepts>
 #include <type_traits>
 
 namespace notch::simd::detail {
 
 /// The number itself, at a point the optimizer cannot look through. Under -ffast-math clang 14 moves a division across a
 /// product: x * (1 / s) becomes a float division x / s, which then is an estimate. A reciprocal that passes here stays one.
-[[nodiscard]] NOTCH_INLINE constexpr double as_computed(double x) noexcept {
+template <std::floating_point T> [[nodiscard]] NOTCH_INLINE constexpr T as_computed(T x) noexcept {
     if (std::is_constant_evaluated())
         return x;
 #if defined(__x86_64__)
@@ -20,7 +21,7 @@ namespace notch::simd::detail {
     asm("" : "+w"(x));
     return x;
 #else
-    volatile double stored = x;
+    volatile T stored = x;
     return stored;
 #endif
 }

@@ -102,7 +102,7 @@ template <> struct elementwise<neon64> {
     static NOTCH_INLINE watcher watch() noexcept { return {}; }
     /// Hints that the memory `bytes` behind `from` will be read; the address need not exist.
     static NOTCH_INLINE void prefetch(const float* from, std::size_t bytes) noexcept {
-        __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + bytes));
+        NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + bytes));
     }
     static NOTCH_INLINE lane load(const float* from) noexcept { return vld1q_f32(from); }
     static NOTCH_INLINE lane clamp(lane x, lane lowest, lane highest) noexcept {

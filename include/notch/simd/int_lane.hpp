@@ -18,6 +18,7 @@
 #include <notch/core/config.hpp>
 #include <notch/core/fixed_point.hpp>
 #include <notch/simd/arch.hpp>
+#include <notch/simd/as_computed.hpp>
 #include <notch/simd/elementwise_isa.hpp>
 #include <notch/simd/lane.hpp>
 
@@ -27,18 +28,7 @@
 namespace notch::simd {
 
 /// One float, at a point the optimizer cannot look through: a product that passes here is rounded.
-[[nodiscard]] NOTCH_INLINE float as_rounded(float x) noexcept {
-#if defined(__x86_64__)
-    asm("" : "+x"(x));
-    return x;
-#elif defined(__aarch64__)
-    asm("" : "+w"(x));
-    return x;
-#else
-    volatile float stored = x;
-    return stored;
-#endif
-}
+[[nodiscard]] NOTCH_INLINE float as_rounded(float x) noexcept { return detail::as_computed(x); }
 
 /// float(x), rounded to nearest even.
 [[nodiscard]] NOTCH_INLINE float to_floats(std::int32_t x) noexcept { return static_cast<float>(x); }
