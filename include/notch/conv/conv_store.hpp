@@ -3,6 +3,7 @@
 #pragma once
 
 #include <notch/conv/packed_filters.hpp>
+#include <notch/conv/pixel_rows.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/gemm/store_tile.hpp>
@@ -19,7 +20,7 @@ public:
     conv_store(const Epilogue& epilogue, const epilogue_problem& problem, const packed_filters& filters,
                std::int32_t zero_point, const strided_view<T, 4>& dst) noexcept
         : epilogue_(epilogue), problem_(problem), filters_(filters), sums_(filters.sums()), zero_point_(zero_point),
-          dst_(dst), column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)) {
+          dst_(dst), column_stride_(channel_stride(dst)) {
         // Pixels of all images at one distance; strides of extent 1 mean nothing.
         const auto pixel = dst.stride(2);
         const auto line = static_cast<std::ptrdiff_t>(dst.extent(2)) * pixel;
@@ -50,15 +51,9 @@ public:
 
 private:
     void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
-        const std::size_t x = place.row % dst_.extent(2);
         const std::size_t line = place.row / dst_.extent(2);
-        const std::ptrdiff_t pixel = dst_.stride(2);
-        T* first = dst_.data() + static_cast<std::ptrdiff_t>(line / dst_.extent(1)) * dst_.stride(0) +
-                   static_cast<std::ptrdiff_t>(line % dst_.extent(1)) * dst_.stride(1) +
-                   static_cast<std::ptrdiff_t>(x) * pixel;
-        // The store counts from row 0 of the product.
-        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_,
-                                                  first - static_cast<std::ptrdiff_t>(place.row) * pixel, pixel,
+        T* const first = row_zero(dst_, line / dst_.extent(1), line % dst_.extent(1), place.row % dst_.extent(2));
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_, first, dst_.stride(2),
                                                   column_stride_);
         store.template finish<Floats>(tile, place);
     }

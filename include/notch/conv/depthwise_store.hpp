@@ -2,6 +2,7 @@
 /// From tiles of sums to the destination of a depthwise convolution: the epilogue of gemm, over pixels as rows.
 #pragma once
 
+#include <notch/conv/pixel_rows.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
@@ -20,8 +21,7 @@ template <class Arch, class Epilogue, class T> class depthwise_store {
 public:
     depthwise_store(const Epilogue& epilogue, const epilogue_problem& problem, const std::int32_t* sums,
                     const strided_view<T, 4>& dst) noexcept
-        : epilogue_(epilogue), problem_(problem), sums_(sums), dst_(dst),
-          column_stride_(dst.extent(3) == 1 ? 1 : dst.stride(3)),
+        : epilogue_(epilogue), problem_(problem), sums_(sums), dst_(dst), column_stride_(channel_stride(dst)),
           joins_lines_(dst.stride(1) == static_cast<std::ptrdiff_t>(dst.extent(2)) * dst.stride(2)) {}
 
     void operator()(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t lines,
@@ -67,20 +67,15 @@ private:
 
     void finish(const std::int32_t* tile, std::size_t image, std::size_t y, std::size_t x, std::size_t rows,
                 std::size_t output) const noexcept {
-        const std::size_t row = (image * dst_.extent(1) + y) * dst_.extent(2) + x;
-        T* const first = dst_.data() + static_cast<std::ptrdiff_t>(image) * dst_.stride(0) +
-                         static_cast<std::ptrdiff_t>(y) * dst_.stride(1) +
-                         static_cast<std::ptrdiff_t>(x) * dst_.stride(2);
+        const std::size_t row = row_of(dst_, image, y, x);
         if constexpr (pairs_fit) {
             if (column_stride_ == 1 && output + panel_columns <= dst_.extent(3)) {
                 for (std::size_t c = 0; c < panel_columns; c += 2 * width)
-                    pairs(tile + c, row, rows, output + c, first + output + c, dst_.stride(2));
+                    pairs(tile + c, row, rows, output + c, pixel_of(dst_, image, y, x, output + c), dst_.stride(2));
                 return;
             }
         }
-        // The store counts from row 0 of the product.
-        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, 0,
-                                                  first - static_cast<std::ptrdiff_t>(row) * dst_.stride(2),
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, 0, row_zero(dst_, image, y, x),
                                                   dst_.stride(2), column_stride_);
         store.template finish<false>(
             tile, {row, rows, output, std::min(panel_columns, dst_.extent(3) - output), panel_columns});

@@ -4,6 +4,7 @@
 
 #include <notch/core/config.hpp>
 #include <notch/core/executor.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/core/tensor_view.hpp>
 
 #include <algorithm>
@@ -27,11 +28,8 @@ template <class Body> void for_each_row(std::size_t rows, std::size_t tasks, exe
         return;
     const std::size_t pieces = std::clamp<std::size_t>(tasks, 1, rows);
     run_tasks(run, pieces, [&](std::size_t piece) {
-        const std::size_t share = rows / pieces;
-        const std::size_t rest = rows % pieces; // the first pieces have one row more
-        const std::size_t first = piece * share + std::min(piece, rest);
-        const std::size_t count = share + (piece < rest ? 1 : 0);
-        for (std::size_t row = first; row < first + count; ++row)
+        const std::size_t end = part_begin(rows, pieces, piece + 1);
+        for (std::size_t row = part_begin(rows, pieces, piece); row < end; ++row)
             body(row);
     });
 }
@@ -63,6 +61,20 @@ template <class T>
 /// Stride of the channels; 1 where there is one.
 template <class T> [[nodiscard]] NOTCH_INLINE std::ptrdiff_t channel_stride(const strided_view<T, 4>& view) noexcept {
     return view.extent(3) == 1 ? 1 : view.stride(3);
+}
+
+/// Number of a pixel among those of all images.
+template <class T>
+[[nodiscard]] NOTCH_INLINE std::size_t row_of(const strided_view<T, 4>& view, std::size_t n, std::size_t h,
+                                              std::size_t w) noexcept {
+    return (n * view.extent(1) + h) * view.extent(2) + w;
+}
+
+/// Where pixel 0 would lie if all pixels followed each other as those around (n, h, w) do: tiles are stored by row numbers.
+template <class T>
+[[nodiscard]] NOTCH_INLINE T* row_zero(const strided_view<T, 4>& view, std::size_t n, std::size_t h,
+                                       std::size_t w) noexcept {
+    return pixel_of(view, n, h, w) - static_cast<std::ptrdiff_t>(row_of(view, n, h, w)) * view.stride(2);
 }
 
 /// True where the pixels of a row follow each other as the channels of a pixel do.

@@ -27,6 +27,14 @@ namespace notch {
     return ceil_div(value, multiple) * multiple;
 }
 
+/// Where part number `part` begins when `count` things are cut into `parts` neighbouring parts of like size; the first ones
+/// have one more. Precondition: part <= parts, parts > 0.
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t part_begin(std::size_t count, std::size_t parts,
+                                                            std::size_t part) noexcept {
+    const std::size_t rest = count % parts;
+    return count / parts * part + (part < rest ? part : rest);
+}
+
 /// Converts between integer types; raises range_error that names `what` when the value does not fit.
 template <std::integral To, std::integral From>
 [[nodiscard]] constexpr To checked_narrow(From value, std::string_view what) {

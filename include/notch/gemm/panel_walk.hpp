@@ -3,6 +3,7 @@
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/gemm/kernel_list.hpp>
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/row_operand.hpp>
@@ -88,12 +89,6 @@ struct gemm_job {
     const row_segment* segments = nullptr;
     std::int32_t zero_point = 0; ///< of the row operands
 };
-
-/// Part `part` of `count` things cut into `parts`.
-[[nodiscard]] NOTCH_INLINE constexpr std::size_t part_begin(std::size_t count, std::size_t parts,
-                                                            std::size_t part) noexcept {
-    return count / parts * part + std::min(part, count % parts);
-}
 
 /// The panels of a product, for blocks of rows.
 template <class Arch, class Store> class panel_walk {
