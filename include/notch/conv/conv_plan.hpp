@@ -3,7 +3,9 @@
 ///
 /// A pixel of the result is a row of a product. Its operand are the pixels of the image under the filter; nothing is
 /// unfolded. Where the kernel takes the codes as they are and no tap falls outside, rows point into the image. Otherwise
-/// a band of lines is copied, in the form of the kernel, with its padding, once for a block of lines of the result.
+/// a band of lines is copied, in the form of the kernel, with its padding, once for a block of lines of the result. Each block
+/// of channels is a plane of the band, so that the taps of a line stand side by side whatever the blocks; groups, whose
+/// channels are few, share one plane.
 #pragma once
 
 #include <notch/conv/geometry.hpp>
@@ -50,6 +52,7 @@ struct conv_job {
     std::size_t band_columns = 0;   ///< pixels of a line of the band
     std::ptrdiff_t pixel_bytes = 0; ///< from pixel to pixel, in the band or in the image
     std::ptrdiff_t line_bytes = 0;  ///< from line to line
+    std::ptrdiff_t plane_bytes = 0; ///< from plane to plane of the band
     std::size_t column_step = 1;    ///< pixels of the operand from one result to the next
     std::size_t line_step = 1;      ///< lines of the operand
     std::size_t block_lines = 1;    ///< lines of the result in a block
@@ -59,6 +62,11 @@ struct conv_job {
     [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
     [[nodiscard]] std::size_t workspace() const noexcept {
         return product.cut.segment_bytes + product.cut.tasks() * task_bytes;
+    }
+    /// Planes of the band, and channels of each.
+    [[nodiscard]] std::size_t planes() const noexcept { return filters->groups() == 1 ? filters->blocks() : 1; }
+    [[nodiscard]] std::size_t plane_channels() const noexcept {
+        return filters->groups() == 1 ? filters->block() : image.shape[3];
     }
     /// Lines of the band for some lines of the result.
     [[nodiscard]] std::size_t band_lines(std::size_t count) const noexcept {
@@ -97,11 +105,12 @@ template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>
     const packed_filters& filters = *job.filters;
     const std::size_t channels = filters.shape()[1];
     const auto pixel = static_cast<std::ptrdiff_t>(channels);
-    const bool whole_steps = filters.joined() ? channels * filters.shape()[3] % step_inputs == 0 &&
-                                                    (filters.shape()[3] == 1 || job.image.strides[2] == pixel)
-                                              : channels % step_inputs == 0 && filters.block() % step_inputs == 0;
+    const bool side_by_side = filters.shape()[3] == 1 || !filters.joined() || job.image.strides[2] == pixel;
+    const bool one_plane = filters.shape()[3] == 1 || !filters.joined() || filters.blocks() == 1;
+    const std::size_t piece = filters.joined() ? filters.block() * filters.shape()[3] : filters.block();
+    const bool whole_steps = piece % step_inputs == 0 && channels % filters.block() == 0;
     return codes_in_place(choice, job.image.is_signed) && job.image.strides[3] == 1 && filters.order().empty() &&
-           whole_steps && stays_inside(job);
+           side_by_side && one_plane && whole_steps && stays_inside(job);
 }
 
 /// Where the operand of a result lies, in a band or in the image.
@@ -121,16 +130,16 @@ NOTCH_INLINE void place_operand(conv_job& job) noexcept {
     job.column_step = filters[3] == 1 ? 1 : g.stride.w;
     job.line_step = filters[2] == 1 ? 1 : g.stride.h;
     job.band_columns = (job.result[2] - 1) * job.column_step + (filters[3] - 1) * g.dilation.w + 1;
-    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.image.shape[3] * job.element);
+    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.plane_channels() * job.element);
     job.line_bytes = static_cast<std::ptrdiff_t>(job.band_columns) * job.pixel_bytes;
 }
 
 /// Bytes of a band, with some behind it that the last step of a piece may read.
 [[nodiscard]] NOTCH_INLINE std::size_t bytes_of_band(const conv_job& job, std::size_t lines) noexcept {
-    return job.in_place
-               ? 0
-               : round_up(job.band_lines(lines) * static_cast<std::size_t>(job.line_bytes) + step_inputs * job.element,
-                          64);
+    if (job.in_place)
+        return 0;
+    const std::size_t line = static_cast<std::size_t>(job.line_bytes);
+    return round_up(job.planes() * job.band_lines(lines) * line + step_inputs * job.element, 64);
 }
 
 /// Cuts a convolution into blocks of lines and tasks.
@@ -169,6 +178,8 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     for (std::size_t lines = 2; lines <= most && fits(lines); ++lines)
         job.block_lines = lines;
     job.block_lines = ceil_div(most, ceil_div(most, job.block_lines)); // blocks of like size
+    if (!job.in_place)
+        job.plane_bytes = static_cast<std::ptrdiff_t>(job.band_lines(job.block_lines)) * job.line_bytes;
     cut.row_bytes = bytes_of_band(job, job.block_lines);
     cut.sum_bytes = sums(job.block_lines);
     job.table_bytes = table(job.block_lines);
@@ -197,7 +208,8 @@ inline void fill_segments(const conv_job& job, row_segment* to) noexcept {
     const kernel_choice& choice = job.product.choice;
     const packed_filters& filters = *job.filters;
     const auto step = static_cast<std::ptrdiff_t>(row_step_bytes(choice.family));
-    const auto block = static_cast<std::ptrdiff_t>(filters.block() * job.element);
+    const bool planes = !job.in_place && filters.groups() == 1;
+    const std::ptrdiff_t block = planes ? job.plane_bytes : static_cast<std::ptrdiff_t>(filters.block() * job.element);
     walk_segments(job.product.weights.header(), choice, [&](const segment_place& place) {
         const std::size_t columns = filters.joined() ? 1 : filters.shape()[3];
         const auto kh = static_cast<std::ptrdiff_t>(place.piece / columns * job.geometry.dilation.h);

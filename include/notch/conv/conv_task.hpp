@@ -18,8 +18,7 @@ namespace notch::detail {
 template <class Arch> class band_maker {
 public:
     explicit band_maker(const conv_job& job) noexcept
-        : job_(job), image_(job.image), channels_(job.image.shape[3]),
-          write_(job.product.choice, job.image.is_signed, job.image.zero_point),
+        : job_(job), image_(job.image), write_(job.product.choice, job.image.is_signed, job.image.zero_point),
           column_step_(job.filters->shape()[3] == 1 ? job.geometry.stride.w : 1) {
         // Pixels of the band that lie in the image.
         const std::size_t left = job.geometry.padding.left;
@@ -32,17 +31,19 @@ public:
     void operator()(std::size_t n, std::size_t line, std::size_t lines, std::byte* to) const noexcept {
         const std::size_t step = job_.filters->shape()[2] == 1 ? job_.geometry.stride.h : 1;
         const std::size_t count = job_.band_lines(lines);
-        for (std::size_t l = 0; l < count; ++l, to += job_.line_bytes) {
+        for (std::size_t l = 0; l < count; ++l) {
             // A line above the image wraps to a number beyond it.
             const std::size_t h = line * job_.geometry.stride.h + l * step - job_.geometry.padding.top;
-            if (h < image_.shape[1])
-                write_line(image_.data + static_cast<std::ptrdiff_t>(n) * image_.strides[0] +
-                               static_cast<std::ptrdiff_t>(h) * image_.strides[1],
-                           to);
-            else
-                fill(job_.band_columns, to);
+            const std::uint8_t* from = h < image_.shape[1]
+                                           ? image_.data + static_cast<std::ptrdiff_t>(n) * image_.strides[0] +
+                                                 static_cast<std::ptrdiff_t>(h) * image_.strides[1]
+                                           : nullptr;
+            std::byte* plane = to + static_cast<std::ptrdiff_t>(l) * job_.line_bytes;
+            for (std::size_t p = 0; p < job_.planes(); ++p, plane += job_.plane_bytes)
+                write_line(from, p * job_.plane_channels(), plane);
         }
-        std::memset(to, 0, step_inputs * write_.size()); // met by weights of value 0 only
+        // Behind all planes; met by weights of value 0 only.
+        std::memset(to + static_cast<std::ptrdiff_t>(job_.planes()) * job_.plane_bytes, 0, step_inputs * write_.size());
     }
 
 private:
@@ -51,46 +52,59 @@ private:
         std::memset(to, write_.zero_byte(), pixels * static_cast<std::size_t>(job_.pixel_bytes));
     }
 
-    void write_line(const std::uint8_t* line, std::byte* to) const noexcept {
+    /// One line of the plane that begins with a channel; null is a line of padding.
+    void write_line(const std::uint8_t* line, std::size_t channel, std::byte* to) const noexcept {
+        if (line == nullptr) {
+            fill(job_.band_columns, to);
+            return;
+        }
         fill(first_, to);
-        const std::size_t pixels = last_ - first_;
         to += static_cast<std::ptrdiff_t>(first_) * job_.pixel_bytes;
+        const std::size_t pixels = last_ - first_;
+        const auto step = static_cast<std::ptrdiff_t>(column_step_) * image_.strides[2];
         const std::uint8_t* from =
             line + static_cast<std::ptrdiff_t>(first_ * column_step_ - job_.geometry.padding.left) * image_.strides[2];
-        if (image_.strides[3] != 1 || !job_.filters->order().empty()) {
-            for (std::size_t x = 0; x < pixels; ++x)
-                gather(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2],
-                       to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
-        } else if (column_step_ == 1 && image_.strides[2] == static_cast<std::ptrdiff_t>(channels_)) {
-            write_(from, pixels * channels_, to);
+        const std::size_t count = std::min(job_.plane_channels(), image_.shape[3] - channel);
+        const std::size_t gap = (job_.plane_channels() - count) * write_.size();
+        if (image_.strides[3] == 1 && job_.filters->order().empty()) {
+            from += channel;
+            if (gap == 0 && step == static_cast<std::ptrdiff_t>(count)) {
+                write_(from, pixels * count, to);
+                to += static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes;
+            } else {
+                for (std::size_t x = 0; x < pixels; ++x, from += step, to += job_.pixel_bytes) {
+                    write_(from, count, to);
+                    std::memset(to + count * write_.size(), 0, gap);
+                }
+            }
         } else {
-            for (std::size_t x = 0; x < pixels; ++x)
-                write_(from + static_cast<std::ptrdiff_t>(x * column_step_) * image_.strides[2], channels_,
-                       to + static_cast<std::ptrdiff_t>(x) * job_.pixel_bytes);
+            for (std::size_t x = 0; x < pixels; ++x, from += step, to += job_.pixel_bytes) {
+                gather(from, channel, count, to);
+                std::memset(to + count * write_.size(), 0, gap);
+            }
         }
-        fill(job_.band_columns - last_, to + static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes);
+        fill(job_.band_columns - last_, to);
     }
 
-    /// Channels that lie apart, or have an order.
-    void gather(const std::uint8_t* pixel, std::byte* to) const noexcept {
+    /// Channels of a pixel that lie apart, or have an order within each group.
+    void gather(const std::uint8_t* pixel, std::size_t first, std::size_t count, std::byte* to) const noexcept {
         constexpr std::size_t piece = 256;
         std::uint8_t codes[piece];
         const auto order = job_.filters->order();
-        for (std::size_t c = 0; c < channels_; c += piece) {
-            const std::size_t count = std::min(piece, channels_ - c);
-            for (std::size_t i = 0; i < count; ++i) {
-                std::size_t channel = c + i;
+        for (std::size_t c = 0; c < count; c += piece) {
+            const std::size_t some = std::min(piece, count - c);
+            for (std::size_t i = 0; i < some; ++i) {
+                std::size_t channel = first + c + i;
                 if (!order.empty())
                     channel = channel - channel % order.size() + order[channel % order.size()];
                 codes[i] = pixel[static_cast<std::ptrdiff_t>(channel) * image_.strides[3]];
             }
-            write_(codes, count, to + c * write_.size());
+            write_(codes, some, to + c * write_.size());
         }
     }
 
     const conv_job& job_;
     const image_place& image_;
-    std::size_t channels_;
     code_writer<Arch> write_;
     std::size_t column_step_; ///< pixels of the image from one of the band to the next
     std::size_t first_ = 0;

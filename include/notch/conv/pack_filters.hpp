@@ -31,12 +31,13 @@ struct filter_layout {
     std::size_t block = 0; ///< channels of a depth block
     bool joined = false;   ///< the taps of one kh stand side by side
 
+    /// Channels of block b that exist.
+    [[nodiscard]] std::size_t channels(std::size_t b) const noexcept { return std::min(block, shape[1] - b * block); }
+
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape[1], block); }
     [[nodiscard]] std::size_t pieces() const noexcept { return joined ? shape[2] : shape[2] * shape[3]; }
     /// Inputs of a piece of block b, without and with what fills up the last step.
-    [[nodiscard]] std::size_t length(std::size_t b) const noexcept {
-        return std::min(block, shape[1] - b * block) * (joined ? shape[3] : 1);
-    }
+    [[nodiscard]] std::size_t length(std::size_t b) const noexcept { return joined ? block * shape[3] : channels(b); }
     [[nodiscard]] std::size_t padded(std::size_t b) const noexcept { return round_up(length(b), step_inputs); }
     [[nodiscard]] std::size_t inputs() const noexcept {
         return pieces() * ((blocks() - 1) * padded(0) + padded(blocks() - 1));
@@ -102,15 +103,16 @@ private:
             const auto zero = static_cast<std::uint8_t>(from.zero_points.empty() ? 0 : from.zero_points[block]);
             for (std::size_t piece = 0; piece < layout_.pieces(); ++piece)
                 for (std::size_t i = 0; i < layout_.padded(b); ++i)
-                    codes_.push_back(exists && i < layout_.length(b) ? code(from, row, first, piece, i) : zero);
+                    codes_.push_back(exists && i < layout_.length(b) && i % layout_.block < layout_.channels(b)
+                                         ? code(from, row, first, piece, i)
+                                         : zero);
         }
     }
     /// Input i of a piece of a block that begins with channel `first`.
     [[nodiscard]] std::uint8_t code(const weight_term& from, std::size_t row, std::size_t first, std::size_t piece,
                                     std::size_t i) const {
-        const std::size_t channels = layout_.shape[1];
-        const std::size_t channel = layout_.joined ? i % channels : first + i;
-        const std::size_t tap = layout_.joined ? piece * layout_.shape[3] + i / channels : piece;
+        const std::size_t channel = first + i % layout_.block;
+        const std::size_t tap = layout_.joined ? piece * layout_.shape[3] + i / layout_.block : piece;
         return from.codes[row * from.inputs + channel * layout_.shape[2] * layout_.shape[3] + tap];
     }
 
@@ -133,8 +135,7 @@ private:
             layout.block = std::gcd(layout.block, term.block_inputs / filters.taps());
     if (layout.block == 0)
         layout.block = layout.shape[1];
-    layout.joined =
-        layout.block == layout.shape[1] && geometry.groups == 1 && geometry.dilation.w == 1 && filters.order.empty();
+    layout.joined = geometry.dilation.w == 1 && layout.groups == 1;
     return layout;
 }
 

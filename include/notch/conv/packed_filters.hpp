@@ -3,11 +3,11 @@
 ///
 /// The packed weights are those of a matrix [outputs, inputs] in which the channels of a depth block stand tap by tap:
 ///
-///     joined      one depth block; for each kh: all channels of tap (kh, 0), of tap (kh, 1), ...; whole steps for each kh
-///     otherwise   for each block of channels: for each tap (kh, kw): the channels of the block; whole steps for each tap
+///     joined      for each block of channels: for each kh: the block of tap (kh, 0), that of tap (kh, 1), ...; whole steps
+///     otherwise   for each block of channels: for each tap (kh, kw): the channels of the block; whole steps
 ///
-/// What fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of
-/// their own.
+/// Filters of one group without dilation along the width are joined; their blocks are of one size, the last one too. What
+/// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own.
 #pragma once
 
 #include <notch/core/error.hpp>
@@ -84,6 +84,8 @@ public:
     [[nodiscard]] std::size_t group_columns() const noexcept {
         return groups_ == 1 ? shape_[0] : round_up(group_outputs(), detail::panel_columns);
     }
+    /// Blocks of channels of a group.
+    [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape_[1], block_); }
     /// Pieces of a depth block, see above.
     [[nodiscard]] std::size_t pieces() const noexcept { return joined_ ? shape_[2] : shape_[2] * shape_[3]; }
     /// @endcond
