@@ -1,0 +1,393 @@
+/// @file
+/// simulator: computes in floating point what a plan says, without packing, without kernels, without shifts.
+///
+///     sum     s = sum of w x                        exact: w, x are the numbers in units of their scales, |s| < 2^53
+///     code    clamp(round(s * factor) + zero)       factor as the form of scales has it
+///
+/// A common scale of a channel is applied to its sum, once, as in the integer program; so every operation but the rounding
+/// is exact in doubles, and codes equal those of the program, tensor by tensor. Rounding follows numerics.md: powers of two
+/// and real scales to nearest even, fixed point ties up.
+///
+/// Sums whose partial sums stay below 2^24 are made by the float kernels of the model room, others by plain loops.
+#pragma once
+
+#include <notch/core/error.hpp>
+#include <notch/core/fixed_point.hpp>
+#include <notch/deploy/rescale.hpp>
+#include <notch/model/forward.hpp>
+#include <notch/model/network.hpp>
+#include <notch/ptq/layer_groups.hpp>
+#include <notch/ptq/plan.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace notch {
+namespace detail {
+
+/// floor(s * m * 2^(e - 31) + 1/2) in doubles: the product is split into a rounded part and its error, both exact.
+[[nodiscard]] inline double times_q31(double s, q31 factor) noexcept {
+    const double f = factor.real();
+    const double product = s * f;
+    const double error = std::fma(s, f, -product);
+    const double whole = std::floor(product);
+    const double rest = product - whole; // exact
+    const double above = rest - 0.5;     // exact
+    return whole + (above > 0 || (above == 0 && error >= 0) ? 1.0 : 0.0);
+}
+
+/// A layer with weights as a convolution of numbers in units of their scales.
+struct unit_convolution {
+    convolution conv{};          ///< weights code * 2^(exponent - least), no bias
+    double largest_sum = 0;      ///< of magnitudes of the weights of one output
+};
+
+[[nodiscard]] inline unit_convolution unit_convolution_of(const planned_weights& weights, const operation& op) {
+    unit_convolution to;
+    if (const auto* conv = std::get_if<convolution>(&op)) {
+        to.conv.window = conv->window;
+        to.conv.groups = conv->groups;
+    }
+    to.conv.weights.shape = weights.shape;
+    to.conv.weights.values.reserve(weights.codes.size());
+    const std::size_t taps = weights.taps();
+    for (std::size_t o = 0; o < weights.shape[0]; ++o) {
+        double total = 0;
+        for (std::size_t i = 0; i < weights.shape[1]; ++i) {
+            // Blocks of zeros may have a smaller exponent than the least one: what they are multiplied with does not matter.
+            const double factor = exp2_exact(std::max(weights.exponents[weights.block_of(o, i)] - weights.least[o], 0));
+            for (std::size_t t = 0; t < taps; ++t) {
+                const double w = factor * weights.codes[(o * weights.shape[1] + i) * taps + t];
+                to.conv.weights.values.push_back(static_cast<float>(w));
+                total += std::abs(w);
+            }
+        }
+        to.largest_sum = std::max(to.largest_sum, total);
+    }
+    return to;
+}
+
+/// A convolution in doubles, by its definition.
+inline void convolve_exactly(const convolution& op, const float_job& job, double* to) {
+    const std::vector<std::size_t>& in = *job.inputs[0].shape;
+    const std::vector<std::size_t>& out = *job.shape;
+    const std::vector<std::size_t>& w = op.weights.shape;
+    const auto inside = [](std::size_t at, std::size_t tap, std::size_t stride, std::size_t dilation, std::size_t before,
+                           std::size_t extent) -> std::optional<std::size_t> {
+        const std::size_t place = at * stride + tap * dilation;
+        return place < before || place - before >= extent ? std::nullopt : std::optional(place - before);
+    };
+    for (std::size_t n = 0; n < job.images; ++n)
+        for (std::size_t o = 0; o < out[0]; ++o)
+            for (std::size_t oh = 0; oh < out[1]; ++oh)
+                for (std::size_t ow = 0; ow < out[2]; ++ow) {
+                    double total = 0;
+                    for (std::size_t i = 0; i < w[1]; ++i)
+                        for (std::size_t kh = 0; kh < w[2]; ++kh)
+                            for (std::size_t kw = 0; kw < w[3]; ++kw) {
+                                const auto h = inside(oh, kh, op.window.stride[0], op.window.dilation[0],
+                                                      op.window.padding[0], in[1]);
+                                const auto x = inside(ow, kw, op.window.stride[1], op.window.dilation[1],
+                                                      op.window.padding[1], in[2]);
+                                if (!h || !x)
+                                    continue;
+                                const std::size_t channel = o / (out[0] / op.groups) * w[1] + i;
+                                total += static_cast<double>(
+                                             op.weights.values[((o * w[1] + i) * w[2] + kh) * w[3] + kw]) *
+                                         static_cast<double>(
+                                             job.inputs[0].image(n)[(channel * in[1] + *h) * in[2] + *x]);
+                            }
+                    *to++ = total;
+                }
+}
+
+} // namespace detail
+
+/// Computes a plan in doubles, see above.
+class simulator {
+public:
+    /// The plan must outlive the simulator.
+    explicit simulator(const plan& from) : plan_(from) {
+        for (const planned_group& group : from.groups)
+            units_.push_back(group.weights ? detail::unit_convolution_of(*group.weights,
+                                                                         from.net.layers[group.where.layer].op)
+                                           : detail::unit_convolution());
+    }
+
+    /// Runs `count` images of floats [count, C, H, W] of the tensor that codes enter. visitor(tensor, codes [count, C, H, W])
+    /// is called for each tensor of codes, as the plan counts them; codes are integers in floats. `results`: as those of a
+    /// runner, without its softmax. Raises shape_error for another number of floats.
+    template <class Visitor>
+    void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor) {
+        const std::size_t size = element_count(plan_.net.tensors[plan_.input].shape);
+        if (images.size() != count * size)
+            detail::raise<shape_error>("simulator: ", images.size(), " floats for ", count, " images of ",
+                                       plan_.net.tensors[plan_.input].shape);
+        count_ = count;
+        values_.assign(plan_.net.tensors.size(), {});
+        const tensor_codes& input = *plan_.tensors[plan_.input];
+        std::vector<float>& first = values_[plan_.input];
+        for (const float x : images)
+            first.push_back(code_less_zero(std::nearbyint(static_cast<double>(x) / input.scale), input));
+        show(plan_.input, visitor);
+        for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
+            const std::size_t output = plan_.groups[g].where.output;
+            std::visit([&](const auto& op) { compute(g, op); }, layer_of(g).op);
+            if (plan_.tensors[output])
+                show(output, visitor);
+        }
+        write_results(results);
+    }
+
+private:
+    [[nodiscard]] const layer& layer_of(std::size_t g) const { return plan_.net.layers[plan_.groups[g].where.layer]; }
+    [[nodiscard]] const std::vector<std::size_t>& shape(std::size_t t) const { return plan_.net.tensors[t].shape; }
+    /// clamp(code) - zero point.
+    [[nodiscard]] static float code_less_zero(double x, const tensor_codes& to) noexcept {
+        return static_cast<float>(std::clamp(x, static_cast<double>(to.lowest() - to.zero_point),
+                                             static_cast<double>(to.highest() - to.zero_point)));
+    }
+    template <class Visitor> void show(std::size_t tensor, const Visitor& visitor) {
+        shown_ = values_[tensor];
+        for (float& x : shown_)
+            x += static_cast<float>(plan_.tensors[tensor]->zero_point);
+        visitor(tensor, std::span<const float>(shown_));
+    }
+    /// A number in units of the result's scale as a code less the zero point, within the bounds of the group.
+    [[nodiscard]] float bounded(double x, std::size_t g) const {
+        const layer_group& where = plan_.groups[g].where;
+        const tensor_codes& to = *plan_.tensors[where.output];
+        const auto limit = [&](float bound) {
+            return static_cast<double>(code_less_zero(std::nearbyint(static_cast<double>(bound) / to.scale), to));
+        };
+        return static_cast<float>(std::clamp(x, limit(where.lowest), limit(where.highest)));
+    }
+    [[nodiscard]] detail::float_job job_of(std::size_t g) const {
+        const layer_group& where = plan_.groups[g].where;
+        detail::float_job job;
+        for (const std::size_t input : where.inputs)
+            job.inputs.push_back({values_[input].data(), &shape(input), element_count(shape(input))});
+        job.shape = &shape(where.output);
+        job.count = element_count(shape(where.output));
+        job.images = count_;
+        return job;
+    }
+
+    void compute(std::size_t g, const convolution&) { sums(g); }
+    void compute(std::size_t g, const linear&) { sums(g); }
+    void sums(std::size_t g) {
+        const layer_group& where = plan_.groups[g].where;
+        detail::float_job job = job_of(g);
+        std::vector<std::size_t> in = shape(where.inputs[0]);
+        std::vector<std::size_t> out = shape(where.output);
+        if (in.size() == 1) { // a product: over an image, where the weights say so
+            in = plan_.groups[g].weights->shape;
+            in.erase(in.begin());
+            out = {out[0], 1, 1};
+        }
+        job.inputs[0].shape = &in;
+        job.shape = &out;
+        std::vector<double> total(count_ * job.count);
+        if (units_[g].largest_sum * 255 < exp2_exact(24)) {
+            std::vector<float> floats(total.size());
+            job.output = floats.data();
+            detail::compute<simd::default_arch>(units_[g].conv, job);
+            std::ranges::copy(floats, total.begin());
+        } else {
+            detail::convolve_exactly(units_[g].conv, job, total.data());
+        }
+        finish_sums(g, total);
+    }
+    void finish_sums(std::size_t g, const std::vector<double>& total) {
+        const layer_group& where = plan_.groups[g].where;
+        const planned_weights& weights = *plan_.groups[g].weights;
+        const tensor_codes& input = *plan_.tensors[where.inputs[0]];
+        const std::size_t outputs = weights.shape[0];
+        const std::size_t pixels = total.size() / count_ / outputs;
+        const std::vector<float>* residual = where.residual ? &values_[*where.residual] : nullptr;
+        std::vector<float>& to = values_[where.output];
+        to.resize(total.size());
+        for (std::size_t i = 0; i < total.size(); ++i) {
+            const std::size_t o = i / pixels % outputs;
+            const double unit = sum_scale(weights, input, o);
+            double s = total[i] + weights.bias[o];
+            if (residual != nullptr)
+                s += rescaled(static_cast<double>((*residual)[i]), plan_.tensors[*where.residual]->scale / unit);
+            to[i] = plan_.tensors[where.output]
+                        ? bounded(rescaled_sum(s, unit / plan_.tensors[where.output]->scale), g)
+                        : static_cast<float>(s) * static_cast<float>(unit);
+        }
+    }
+    /// A residual in the scale of the sums: an integer.
+    [[nodiscard]] double rescaled(double x, double factor) const {
+        return plan_.scales == scale_form::power_of_two ? std::nearbyint(x * factor)
+                                                        : detail::times_q31(x, to_q31(factor));
+    }
+    /// A sum in the scale of the result, rounded.
+    [[nodiscard]] double rescaled_sum(double s, double factor) const {
+        switch (plan_.scales) {
+        case scale_form::power_of_two: return std::nearbyint(s * factor);
+        case scale_form::fixed_point: return detail::times_q31(s, to_q31(factor));
+        case scale_form::real: break;
+        }
+        const float product = static_cast<float>(s) * static_cast<float>(factor);
+        return std::nearbyint(static_cast<double>(product));
+    }
+
+    void compute(std::size_t g, const sum&) {
+        const layer_group& where = plan_.groups[g].where;
+        const double to = plan_.tensors[where.output]->scale;
+        const double fa = plan_.tensors[where.inputs[0]]->scale / to;
+        const double fb = plan_.tensors[where.inputs[1]]->scale / to;
+        const std::vector<float>& a = values_[where.inputs[0]];
+        const std::vector<float>& b = values_[where.inputs[1]];
+        std::vector<float>& result = values_[where.output];
+        const detail::scaled_sum scaled(to_q31(fa), to_q31(fb));
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            const auto x = static_cast<double>(a[i]);
+            const auto y = static_cast<double>(b[i]);
+            double s = 0;
+            if (plan_.scales == scale_form::power_of_two)
+                s = std::nearbyint(x * fa + y * fb);
+            else // 9 bits times 31 bits: exact
+                s = std::floor((x * static_cast<double>(scaled.a()) + y * static_cast<double>(scaled.b())) *
+                                   exp2_exact(-scaled.shift()) +
+                               0.5);
+            result.push_back(bounded(s, g));
+        }
+    }
+    void compute(std::size_t g, const max_pool& op) { by_model(g, op); }
+    void compute(std::size_t g, const reshape&) { values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]]; }
+    void compute(std::size_t g, const softmax&) { values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]]; }
+    void compute(std::size_t g, const slice& op) { by_model(g, op); }
+    void compute(std::size_t g, const pad& op) {
+        const tensor_codes& to = *plan_.tensors[plan_.groups[g].where.output];
+        pad in_units = op;
+        in_units.value = code_less_zero(std::nearbyint(static_cast<double>(op.value) / to.scale), to);
+        by_model(g, in_units);
+    }
+    void compute(std::size_t g, const clip&) {
+        for (const float x : values_[plan_.groups[g].where.inputs[0]])
+            values_[plan_.groups[g].where.output].push_back(bounded(static_cast<double>(x), g));
+    }
+    void compute(std::size_t g, const average_pool& op) { means(g, op); }
+    void compute(std::size_t g, const global_average_pool_layer&) {
+        const std::vector<std::size_t>& in = shape(plan_.groups[g].where.inputs[0]);
+        means(g, {.kernel = {in[1], in[2]}});
+    }
+    template <class Op> void compute(std::size_t g, const Op& op) {
+        detail::raise<unsupported_error>("simulator: layer '", layer_of(g).name, "' (", operator_name(operation(op)),
+                                         ") has no integer form");
+    }
+    /// Operations that only move numbers are those of the model room.
+    template <class Op> void by_model(std::size_t g, const Op& op) {
+        detail::float_job job = job_of(g);
+        values_[plan_.groups[g].where.output].resize(job.count * count_);
+        job.output = values_[plan_.groups[g].where.output].data();
+        detail::compute<simd::default_arch>(op, job);
+    }
+    /// Sums of windows, and their numbers of pixels, from the model room: means of x, and of 1, times the kernel.
+    void means(std::size_t g, const average_pool& op) {
+        const layer_group& where = plan_.groups[g].where;
+        const std::vector<std::size_t>& in = shape(where.inputs[0]);
+        const std::vector<std::size_t>& out = shape(where.output);
+        const double factor = plan_.tensors[where.inputs[0]]->scale / plan_.tensors[where.output]->scale;
+        std::vector<float>& to = values_[where.output];
+        for (std::size_t i = 0; i < count_ * element_count(out); ++i) {
+            const float* channel = values_[where.inputs[0]].data() + i / (out[1] * out[2]) * in[1] * in[2];
+            const auto rows = taps_along(op, 0, i / out[2] % out[1], in[1]);
+            const auto columns = taps_along(op, 1, i % out[2], in[2]);
+            double total = 0;
+            for (const std::size_t h : rows.inside)
+                for (const std::size_t w : columns.inside)
+                    total += static_cast<double>(channel[h * in[2] + w]);
+            const std::size_t pixels = op.count_include_pad ? rows.counted * columns.counted
+                                                            : rows.inside.size() * columns.inside.size();
+            const double count = static_cast<double>(pixels);
+            to.push_back(bounded(plan_.scales == scale_form::power_of_two
+                                     ? rounded_quotient(total * factor, count)
+                                     : detail::times_q31(total, to_q31(factor / count)),
+                                 g));
+        }
+    }
+    /// x / n to nearest even, with the exact remainder deciding. x: an integer times a power of two.
+    [[nodiscard]] static double rounded_quotient(double x, double n) noexcept {
+        const double whole = std::floor(x / n);
+        double best = whole - 1;
+        for (const double q : {whole, whole + 1}) {
+            const double left = std::abs(std::fma(-best, n, x));
+            const double right = std::abs(std::fma(-q, n, x));
+            if (right < left || (right == left && std::fmod(q, 2) == 0))
+                best = q;
+        }
+        return best;
+    }
+    struct window_taps {
+        std::vector<std::size_t> inside{};
+        std::size_t counted = 0;
+    };
+    [[nodiscard]] static window_taps taps_along(const average_pool& op, std::size_t axis, std::size_t at,
+                                                std::size_t extent) {
+        window_taps taps;
+        for (std::size_t t = 0; t < op.kernel[axis]; ++t) {
+            const std::size_t place = at * op.window.stride[axis] + t * op.window.dilation[axis];
+            const std::size_t before = op.window.padding[axis];
+            taps.counted += place < before + extent + op.window.padding[axis + 2] ? 1 : 0;
+            if (place >= before && place - before < extent)
+                taps.inside.push_back(place - before);
+        }
+        return taps;
+    }
+    void compute(std::size_t g, const concat& op) {
+        const layer_group& where = plan_.groups[g].where;
+        const tensor_codes& to = *plan_.tensors[where.output];
+        std::vector<std::vector<float>> parts;
+        detail::float_job job = job_of(g);
+        for (std::size_t k = 0; k < where.inputs.size(); ++k) {
+            const double factor = plan_.tensors[where.inputs[k]]->scale / to.scale;
+            parts.push_back(values_[where.inputs[k]]);
+            for (float& x : parts.back())
+                x = bounded(rescaled(static_cast<double>(x), factor), g);
+        }
+        for (std::size_t k = 0; k < parts.size(); ++k)
+            job.inputs[k].data = parts[k].data();
+        values_[where.output].resize(job.count * count_);
+        job.output = values_[where.output].data();
+        detail::compute<simd::default_arch>(op, job);
+    }
+    void write_results(std::span<float> results) const {
+        const std::vector<float>& from = values_[plan_.net.output];
+        if (results.size() != from.size())
+            detail::raise<shape_error>("simulator: ", results.size(), " floats for ", from.size(), " results");
+        std::size_t tensor = plan_.net.output;
+        for (bool moved = true; moved && !plan_.tensors[tensor];) { // codes may stand behind reshapes and a softmax
+            moved = false;
+            for (const planned_group& group : plan_.groups)
+                if (group.where.output == tensor && !group.weights) {
+                    tensor = group.where.inputs[0];
+                    moved = true;
+                    break;
+                }
+        }
+        for (std::size_t i = 0; i < from.size(); ++i)
+            results[i] = plan_.tensors[tensor]
+                             ? static_cast<float>(static_cast<double>(from[i]) * plan_.tensors[tensor]->scale)
+                             : from[i];
+    }
+
+    const plan& plan_;
+    std::vector<detail::unit_convolution> units_;
+    std::vector<std::vector<float>> values_; ///< per tensor: codes less their zero points
+    std::vector<float> shown_;
+    std::size_t count_ = 0;
+};
+
+} // namespace notch

@@ -1,0 +1,240 @@
+/// @file
+/// make_plan: what calibration has seen and what a user wants become a plan. Rounding is to nearest; methods that do better
+/// rewrite the network before it, or the plan after it.
+///
+///  * Every tensor that exists gets a scale and a zero point; max pooling, slices, padding, clips and reshapes keep those of
+///    their input, so that codes pass through them.
+///  * The result of the last layer with weights stays real where nothing but a reshape or a softmax follows.
+///  * No scale of weights is so small that the bias, or a residual, would not fit the scale of the sums: the scale of such
+///    a channel is raised (its weights are next to nothing), and planned_weights::floored names it.
+#pragma once
+
+#include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/model/network.hpp>
+#include <notch/ptq/calibrate.hpp>
+#include <notch/ptq/fit_activations.hpp>
+#include <notch/ptq/fit_weights.hpp>
+#include <notch/ptq/layer_groups.hpp>
+#include <notch/ptq/plan.hpp>
+#include <notch/ptq/policy.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace notch {
+namespace detail {
+
+/// Whether a layer gives codes of the scale of its input.
+[[nodiscard]] inline bool keeps_codes(const operation& op) noexcept {
+    return std::holds_alternative<max_pool>(op) || std::holds_alternative<reshape>(op) ||
+           std::holds_alternative<slice>(op) || std::holds_alternative<pad>(op) || std::holds_alternative<clip>(op);
+}
+
+/// Bias and residual of a group may have magnitudes of this many bits in the scale of the sums, and sums themselves.
+inline constexpr int bias_bits = 29;
+inline constexpr int residual_shift = 20;
+
+/// Makes one plan.
+class planner {
+public:
+    planner(const calibration& seen, const quantization_policy& policy) : seen_(seen), policy_(policy) {
+        check_policy(policy);
+        to_.net = seen.prepared.net;
+        to_.scales = policy.scales;
+        to_.input = seen.prepared.input;
+        to_.tensors.resize(to_.net.tensors.size());
+        for (const layer_group& group : seen.groups)
+            if (std::ranges::find(seen.prepared.front, group.layer) == seen.prepared.front.end())
+                to_.groups.push_back({group, {}});
+        check_overrides();
+    }
+
+    [[nodiscard]] plan make() {
+        find_output();
+        find_ends();
+        to_.tensors[to_.input] = fit(to_.input, policy_.first_last_bits != 0 ? policy_.first_last_bits
+                                                                              : policy_.activations.bits);
+        for (std::size_t g = 0; g < to_.groups.size(); ++g)
+            plan_result(g);
+        for (std::size_t g = 0; g < to_.groups.size(); ++g)
+            if (has_weights(layer_of(g)))
+                to_.groups[g].weights = plan_weights(g);
+        return std::move(to_);
+    }
+
+private:
+    [[nodiscard]] const layer& layer_of(std::size_t g) const { return to_.net.layers[to_.groups[g].where.layer]; }
+    [[nodiscard]] const layer_override* override_of(std::size_t g) const {
+        const auto found = std::ranges::find(policy_.overrides, layer_of(g).name, &layer_override::layer);
+        return found == policy_.overrides.end() ? nullptr : &*found;
+    }
+    void check_overrides() const {
+        for (const layer_override& o : policy_.overrides) {
+            bool found = false;
+            for (std::size_t g = 0; g < to_.groups.size(); ++g)
+                found = found || layer_of(g).name == o.layer;
+            if (!found)
+                raise<range_error>("the recipe names the layer '", o.layer, "', which '", to_.net.name, "' does not have");
+        }
+    }
+    /// The group that writes a tensor.
+    [[nodiscard]] std::optional<std::size_t> writer_of(std::size_t tensor) const {
+        for (std::size_t g = 0; g < to_.groups.size(); ++g)
+            if (to_.groups[g].where.output == tensor)
+                return g;
+        return std::nullopt;
+    }
+    /// The tensor whose codes a tensor has.
+    [[nodiscard]] std::size_t origin_of(std::size_t tensor) const {
+        for (auto g = writer_of(tensor); g && keeps_codes(layer_of(*g).op); g = writer_of(tensor))
+            tensor = to_.groups[*g].where.inputs[0];
+        return tensor;
+    }
+    /// Decides which tensor stays real: the network's output, before a softmax and reshapes.
+    void find_output() {
+        real_tensor_ = to_.net.output;
+        for (auto g = writer_of(real_tensor_); g; g = writer_of(real_tensor_)) {
+            const operation& op = layer_of(*g).op;
+            if (std::holds_alternative<softmax>(op) || std::holds_alternative<reshape>(op)) {
+                real_tensor_ = to_.groups[*g].where.inputs[0];
+                continue;
+            }
+            const layer_group& where = to_.groups[*g].where;
+            to_.real_output = has_weights(layer_of(*g)) && !where.residual && where.last == where.layer &&
+                              readers_of(to_.net)[real_tensor_].size() == 1;
+            return;
+        }
+    }
+    void find_ends() {
+        for (std::size_t g = 0; g < to_.groups.size(); ++g)
+            if (has_weights(layer_of(g))) {
+                first_ = first_ ? first_ : g;
+                last_ = g;
+            }
+        if (last_)
+            last_input_ = origin_of(to_.groups[*last_].where.inputs[0]);
+    }
+    [[nodiscard]] bool is_only_residual(std::size_t tensor) const {
+        bool residual = false;
+        for (const planned_group& group : to_.groups) {
+            if (std::ranges::find(group.where.inputs, tensor) != group.where.inputs.end())
+                return false;
+            residual = residual || group.where.residual == tensor;
+        }
+        return residual && tensor != to_.net.output;
+    }
+    [[nodiscard]] int result_bits(std::size_t g) const {
+        const std::size_t tensor = to_.groups[g].where.output;
+        if (const layer_override* o = override_of(g); o != nullptr && o->activation_bits)
+            return *o->activation_bits;
+        if (policy_.first_last_bits != 0 && (first_ == g || last_input_ == tensor))
+            return policy_.first_last_bits;
+        return is_only_residual(tensor) ? policy_.residual_bits : policy_.activations.bits;
+    }
+    [[nodiscard]] tensor_codes fit(std::size_t tensor, int bits) const {
+        return fit_activations(*seen_.tensors[tensor], bits, policy_.activations, policy_.scales);
+    }
+    void plan_result(std::size_t g) {
+        const layer_group& where = to_.groups[g].where;
+        const operation& op = layer_of(g).op;
+        if (std::holds_alternative<softmax>(op) || (to_.real_output && is_behind_output(where.output)))
+            return;
+        to_.tensors[where.output] =
+            keeps_codes(op) ? to_.tensors[where.inputs[0]] : fit(where.output, result_bits(g));
+    }
+    /// Whether a tensor is the real one, or a reshape of it.
+    [[nodiscard]] bool is_behind_output(std::size_t tensor) const {
+        for (auto g = writer_of(tensor); tensor != real_tensor_ && g && std::holds_alternative<reshape>(layer_of(*g).op);
+             g = writer_of(tensor))
+            tensor = to_.groups[*g].where.inputs[0];
+        return tensor == real_tensor_;
+    }
+
+    /// Weights, as [O, I, KH, KW], and bias of a layer.
+    struct layer_numbers {
+        const std::vector<float>* values;
+        std::vector<std::size_t> shape;
+        const std::vector<float>* bias;
+    };
+    [[nodiscard]] layer_numbers numbers_of(std::size_t g) const {
+        const layer& l = layer_of(g);
+        if (const auto* conv = std::get_if<convolution>(&l.op))
+            return {&conv->weights.values, conv->weights.shape, &conv->bias};
+        const auto& product = std::get<linear>(l.op);
+        layer_numbers to{&product.weights.values, product.weights.shape, &product.bias};
+        // A product over a reshaped image is a convolution with a filter of the size of the image.
+        const std::vector<std::size_t>& image = to_.net.tensors[image_behind(l.inputs[0])].shape;
+        if (image.size() == 3)
+            to.shape = {to.shape[0], image[0], image[1], image[2]};
+        else
+            to.shape.insert(to.shape.end(), {1, 1});
+        return to;
+    }
+    /// The tensor in front of reshapes.
+    [[nodiscard]] std::size_t image_behind(std::size_t tensor) const {
+        for (auto g = writer_of(tensor); g && std::holds_alternative<reshape>(layer_of(*g).op); g = writer_of(tensor))
+            tensor = to_.groups[*g].where.inputs[0];
+        return tensor;
+    }
+    /// The smallest scales with which bias and residual fit.
+    [[nodiscard]] std::vector<double> floors(std::size_t g, const layer_numbers& from) const {
+        const layer_group& where = to_.groups[g].where;
+        const double input = to_.tensors[where.inputs[0]]->scale;
+        double least = 0;
+        if (where.residual)
+            least = to_.tensors[*where.residual]->scale / (input * exp2_exact(residual_shift));
+        if (to_.tensors[where.output]) // a factor or a shift below 2^-30 has no kernel
+            least = std::max(least, to_.tensors[where.output]->scale / (input * exp2_exact(bias_bits)));
+        std::vector<double> result(from.shape[0], least);
+        for (std::size_t o = 0; o < from.bias->size(); ++o)
+            result[o] = std::max(least, std::abs(static_cast<double>((*from.bias)[o])) / (input * exp2_exact(bias_bits)));
+        return result;
+    }
+    [[nodiscard]] planned_weights plan_weights(std::size_t g) const {
+        const layer_numbers from = numbers_of(g);
+        const layer_override* o = override_of(g);
+        weight_policy wanted = policy_.weights;
+        if (policy_.first_last_bits != 0 && (first_ == g || last_ == g))
+            wanted.bits = policy_.first_last_bits;
+        if (o != nullptr) {
+            wanted.bits = o->weight_bits.value_or(wanted.bits);
+            wanted.cut = o->cut.value_or(wanted.cut);
+            wanted.fit = o->fit.value_or(wanted.fit);
+        }
+        planned_weights weights = fit_weights({*from.values, from.shape, floors(g, from), layer_of(g).name}, wanted,
+                                              policy_.scales);
+        const tensor_codes& input = *to_.tensors[to_.groups[g].where.inputs[0]];
+        weights.bias.assign(from.shape[0], 0);
+        for (std::size_t c = 0; c < from.bias->size(); ++c)
+            weights.bias[c] = static_cast<std::int32_t>(
+                std::nearbyint(static_cast<double>((*from.bias)[c]) / sum_scale(weights, input, c)));
+        return weights;
+    }
+
+    const calibration& seen_;
+    const quantization_policy& policy_;
+    plan to_{};
+    std::size_t real_tensor_ = 0;
+    std::optional<std::size_t> first_{};
+    std::optional<std::size_t> last_{};
+    std::size_t last_input_ = static_cast<std::size_t>(-1);
+};
+
+} // namespace detail
+
+/// Makes a plan. Raises range_error for a policy with numbers outside of their limits and for an override of a layer that
+/// does not exist; state_error where nothing was seen.
+[[nodiscard]] inline plan make_plan(const calibration& seen, const quantization_policy& policy = {}) {
+    if (seen.images == 0)
+        detail::raise<state_error>("make_plan: the calibration has seen no image");
+    return detail::planner(seen, policy).make();
+}
+
+} // namespace notch

@@ -1,0 +1,99 @@
+/// @file
+/// A plan: every number of a quantized network, decided. What methods return, and what is lowered, simulated and exported.
+///
+///     tensor      real = scale * (code - zero_point),              code in [lowest, highest]
+///     weights     real = base[o] * 2^exponents[block] * code       base is 1 where scales are powers of two
+///     sums        real = sum_scale[o] * sum,                       sum_scale[o] = input scale * base[o] * 2^least exponent
+///     bias        int32 in the scale of the sums
+///
+/// The scale of weights may change along the inputs only by powers of two, whatever the form of scales: so every sum is an
+/// integer, and one factor per output follows it. Nothing here depends on an instruction set or on a file format.
+#pragma once
+
+#include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/model/network.hpp>
+#include <notch/ptq/layer_groups.hpp>
+#include <notch/ptq/policy.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace notch {
+
+/// How a tensor is held in codes.
+struct tensor_codes {
+    int bits = 8;
+    bool is_signed = false;
+    double scale = 1;            ///< a float, exactly
+    std::int32_t exponent = 0;   ///< scale = 2^exponent, where scales are powers of two
+    std::int32_t zero_point = 0; ///< code of 0
+    /// Smallest code.
+    [[nodiscard]] std::int32_t lowest() const noexcept { return is_signed ? -(1 << (bits - 1)) : 0; }
+    /// Largest code.
+    [[nodiscard]] std::int32_t highest() const noexcept { return lowest() + (1 << bits) - 1; }
+    /// Equal in everything.
+    friend bool operator==(const tensor_codes&, const tensor_codes&) = default;
+};
+
+/// Weights of a group as codes.
+struct planned_weights {
+    int bits = 8;
+    grain cut{};
+    std::vector<std::size_t> shape{};       ///< [O, I, KH, KW]; KH = KW = 1 for products
+    std::vector<std::int8_t> codes{};       ///< in that order
+    std::size_t block_outputs = 1;          ///< of a block
+    std::size_t block_inputs = 1;           ///< input channels of a block
+    std::vector<std::int32_t> exponents{};  ///< per block, row-major
+    std::vector<double> base{};             ///< [O], floats; 1 where scales are powers of two
+    std::vector<std::int32_t> least{};      ///< [O]: smallest exponent among the blocks that have codes other than 0
+    std::vector<std::int32_t> bias{};       ///< [O]
+    std::vector<std::uint32_t> floored{};   ///< outputs whose scale was raised so that bias and residual fit int32
+
+    /// Blocks along the inputs.
+    [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape[1], block_inputs); }
+    /// Taps of a channel.
+    [[nodiscard]] std::size_t taps() const noexcept { return shape[2] * shape[3]; }
+    /// Number of the block of an output and an input channel.
+    [[nodiscard]] std::size_t block_of(std::size_t o, std::size_t i) const noexcept {
+        return o / block_outputs * blocks() + i / block_inputs;
+    }
+    /// Scale of one weight.
+    [[nodiscard]] double scale(std::size_t o, std::size_t i) const noexcept {
+        return base[o] * exp2_exact(exponents[block_of(o, i)]);
+    }
+};
+
+/// A group and its weights.
+struct planned_group {
+    layer_group where{};
+    std::optional<planned_weights> weights{};
+};
+
+/// A quantized network.
+struct plan {
+    network net{};                                      ///< folded and fused
+    scale_form scales = scale_form::power_of_two;
+    std::size_t input = 0;                              ///< the tensor that codes enter: the network's input, or what
+                                                        ///< constant maps behind it make of it
+    std::vector<std::optional<tensor_codes>> tensors{}; ///< per tensor of the network; those inside groups have none
+    std::vector<planned_group> groups{};                ///< in the order in which they run
+    bool real_output = false;                           ///< the last group with weights gives reals, which are not rounded
+};
+
+/// Scale of the sums of one output.
+[[nodiscard]] inline double sum_scale(const planned_weights& weights, const tensor_codes& input, std::size_t o) noexcept {
+    return input.scale * weights.base[o] * exp2_exact(weights.least[o]);
+}
+
+/// Bytes of the weights of a group as they are packed at 2, 4 or 8 bits, with scales and biases, without padding.
+[[nodiscard]] inline std::size_t stored_bytes(const planned_weights& weights, scale_form scales) noexcept {
+    const std::size_t width = weights.bits <= 2 ? 2 : weights.bits <= 4 ? 4 : 8;
+    const std::size_t base = scales == scale_form::power_of_two ? 0 : 4 * weights.base.size();
+    return ceil_div(weights.codes.size() * width, 8) + weights.exponents.size() + base + 4 * weights.bias.size();
+}
+
+} // namespace notch
