@@ -28,8 +28,8 @@ public:
         if (most == 0 || tasks == 0)
             detail::raise<range_error>("runner: ", most, " images in ", tasks, " tasks; at least one each");
         const program_data& data = from.data();
-        arena_ = detail::aligned_buffer<std::uint8_t>(detail::checked_product(data.arena_bytes, most, "bytes of an arena") + slack);
-        reals_.resize(detail::checked_product(data.tensors[data.output].size(), most, "floats of a result"));
+        arena_ = detail::aligned_buffer<std::uint8_t>(checked_product(data.arena_bytes, most, "bytes of an arena") + slack);
+        reals_.resize(checked_product(data.tensors[data.output].size(), most, "floats of a result"));
         std::size_t workspace = 0;
         for (std::size_t count = 1; count <= most; ++count)
             for (const program_step& step : data.steps)
@@ -86,7 +86,7 @@ private:
 
     template <class Executor> [[nodiscard]] detail::run_context context_of(std::size_t count, Executor& run) {
         return {program_.data(), arena_.data(), count, reals_.data(), {tasks_, std::as_writable_bytes(std::span(workspace_))},
-                detail::executor_ref(run)};
+                {detail::executor_ref(run)}};
     }
     /// Turns [H, W, C] into [C, H, W], codes into floats; then the softmax.
     void finish(const detail::run_context& context, std::span<float> results) const {

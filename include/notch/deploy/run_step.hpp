@@ -32,6 +32,12 @@
 
 namespace notch::detail {
 
+/// An executor by reference that is one itself.
+struct borrowed_executor {
+    executor_ref run;
+    template <class Body> void operator()(std::size_t n_tasks, Body&& body) const { run(n_tasks, task_ref(body)); }
+};
+
 /// What a step needs of the outside.
 struct run_context {
     const program_data& program;
@@ -39,7 +45,7 @@ struct run_context {
     std::size_t count; ///< images
     float* reals;      ///< where a real result goes, [n, H, W, C]
     gemm_options options;
-    executor_ref run;
+    borrowed_executor run;
 
     [[nodiscard]] const run_tensor& tensor(std::size_t t) const noexcept { return program.tensors[t]; }
     [[nodiscard]] extents<4> shape(std::size_t t) const noexcept {
@@ -163,7 +169,7 @@ inline void rescaled_means(const run_context& context, const program_step& step,
     const window_axis height = height_axis(from.codes.shape(), work.geometry);
     const window_axis width = width_axis(from.codes.shape(), work.geometry);
     const strided_view<std::uint8_t, 4> dst = context.view(step.output);
-    for_each_row(context.count * to.shape[0], context.options.tasks, context.run, [&](std::size_t row) {
+    for_each_row(context.count * to.shape[0], context.options.tasks, context.run.run, [&](std::size_t row) {
         const std::size_t n = row / to.shape[0];
         const std::size_t oh = row % to.shape[0];
         const window_span rows = span_of_window(height, oh);

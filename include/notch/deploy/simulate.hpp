@@ -340,7 +340,7 @@ private:
         for (std::size_t t = 0; t < op.kernel[axis]; ++t) {
             const std::size_t place = at * op.window.stride[axis] + t * op.window.dilation[axis];
             const std::size_t before = op.window.padding[axis];
-            taps.counted += place < before + extent + op.window.padding[axis + 2] ? 1 : 0;
+            taps.counted += place < before + extent + op.window.padding[axis + 2] ? 1U : 0U;
             if (place >= before && place - before < extent)
                 taps.inside.push_back(place - before);
         }

@@ -40,10 +40,10 @@ template <class Scale, class F> auto with_activation_quantizer(int bits_wanted, 
 /// The range that a rule makes of a histogram.
 template <class Q> [[nodiscard]] value_range range_under(const histogram& seen, const activation_policy& policy) {
     switch (policy.rule) {
-    case range_rule::min_max: break;
-    case range_rule::percentile: return percentile_rule(policy.percent).template range<Q>(seen);
-    case range_rule::mse: return lp_rule(policy.power).template range<Q>(seen);
-    case range_rule::kl: return kl_rule().template range<Q>(seen);
+    case range_rule::by_min_max: break;
+    case range_rule::by_percentile: return percentile_rule(policy.percent).template range<Q>(seen);
+    case range_rule::by_mse: return lp_rule(policy.power).template range<Q>(seen);
+    case range_rule::by_kl: return kl_rule().template range<Q>(seen);
     }
     return {seen.min(), seen.max()};
 }

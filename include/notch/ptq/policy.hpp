@@ -56,7 +56,7 @@ enum class weight_fit {
 };
 
 /// How the range of an activation is found (observe/observer.hpp).
-enum class range_rule { min_max, percentile, mse, kl };
+enum class range_rule { by_min_max, by_percentile, by_mse, by_kl };
 
 /// Weights of a layer: symmetric codes of `bits` bits.
 struct weight_policy {
@@ -69,7 +69,7 @@ struct weight_policy {
 struct activation_policy {
     int bits = 8;                       ///< 2 to 8; always held in bytes
     bool is_signed = false;             ///< codes [-2^(bits-1), 2^(bits-1) - 1] instead of [0, 2^bits - 1]
-    range_rule rule = range_rule::mse;  ///< how the range is found
+    range_rule rule = range_rule::by_mse;  ///< how the range is found
     double percent = 99.99;             ///< of percentile
     double power = 2.4;                 ///< of mse: the exponent of the error
 };
@@ -115,10 +115,10 @@ struct quantization_policy {
 /// As users write it: "minmax", "percentile", "mse", "kl".
 [[nodiscard]] constexpr const char* to_string(range_rule rule) noexcept {
     switch (rule) {
-    case range_rule::min_max: return "minmax";
-    case range_rule::percentile: return "percentile";
-    case range_rule::mse: return "mse";
-    case range_rule::kl: break;
+    case range_rule::by_min_max: return "minmax";
+    case range_rule::by_percentile: return "percentile";
+    case range_rule::by_mse: return "mse";
+    case range_rule::by_kl: break;
     }
     return "kl";
 }
