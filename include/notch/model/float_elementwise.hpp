@@ -2,6 +2,7 @@
 /// Layers that change numbers one by one, on floats: affine maps, clipping, sums, soft maximum.
 #pragma once
 
+#include <notch/model/exact_affine.hpp>
 #include <notch/model/float_job.hpp>
 #include <notch/model/network.hpp>
 
@@ -11,17 +12,6 @@
 #include <vector>
 
 namespace notch::detail {
-
-/// A batch normalization as x * factor + offset; both are computed in double and rounded once.
-[[nodiscard]] inline affine_map affine_of(const batch_norm& op) {
-    affine_map map;
-    for (std::size_t c = 0; c < op.gain.size(); ++c) {
-        const double factor = double{op.gain[c]} / NOTCH_SQRT(double{op.variance[c]} + double{op.epsilon});
-        map.factor.push_back(static_cast<float>(factor));
-        map.offset.push_back(static_cast<float>(double{op.shift[c]} - double{op.mean[c]} * factor));
-    }
-    return map;
-}
 
 /// Number c of a list with one for each channel, one for all, or none.
 [[nodiscard]] inline float number_of_channel(const std::vector<float>& list, std::size_t c, float none) noexcept {
@@ -41,7 +31,9 @@ template <class Arch> void compute(const affine_map& op, const float_job& job) {
     }
 }
 
-template <class Arch> void compute(const batch_norm& op, const float_job& job) { compute<Arch>(affine_of(op), job); }
+template <class Arch> void compute(const batch_norm& op, const float_job& job) {
+    compute<Arch>(exact_affine(op, (*job.shape)[0]).rounded(), job);
+}
 
 template <class Arch> void compute(const clip& op, const float_job& job) {
     const float lowest = op.lowest;

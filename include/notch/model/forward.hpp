@@ -15,6 +15,7 @@
 #include <notch/core/executor.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/model/arena_plan.hpp>
+#include <notch/model/exact_affine.hpp>
 #include <notch/model/float_conv.hpp>
 #include <notch/model/float_elementwise.hpp>
 #include <notch/model/float_job.hpp>
@@ -47,7 +48,7 @@ public:
         detail::check_all_numbers(net_);
         for (layer& it : net_.layers)
             if (const auto* norm = std::get_if<batch_norm>(&it.op))
-                it.op = detail::affine_of(*norm);
+                it.op = detail::exact_affine(*norm, norm->gain.size()).rounded();
         plan_ = detail::plan_arena(net_);
     }
 
