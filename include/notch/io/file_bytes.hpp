@@ -1,0 +1,83 @@
+/// @file
+/// Whole files as bytes, and files that appear whole.
+///
+/// A file is read piece by piece until it ends, so that no number that the system or the file claims is allocated; more
+/// bytes than a limit are refused. A file is written under another name in the same folder and renamed, so that readers
+/// see the old file or the new one, never a part.
+#pragma once
+
+#include <notch/core/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace notch::detail {
+
+/// Closes a file of the C library.
+struct file_closer {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+using file_handle = std::unique_ptr<std::FILE, file_closer>;
+
+/// What the system says about its last failure.
+[[nodiscard]] inline std::string system_message() { return errno == 0 ? "unknown reason" : std::strerror(errno); }
+
+/// Opens a file; raises format_error where that fails.
+[[nodiscard]] inline file_handle open_file(const std::string& path, const char* mode) {
+    if (path.find('\0') != std::string::npos)
+        raise<format_error>("a name of a file holds a zero byte");
+    errno = 0;
+    file_handle file(std::fopen(path.c_str(), mode));
+    if (!file)
+        raise<format_error>("file '", path, "' cannot be opened: ", system_message());
+    return file;
+}
+
+/// All bytes of a file. Raises format_error where it cannot be read, or has more than `limit` bytes.
+[[nodiscard]] inline std::vector<std::byte> read_file(const std::string& path, std::uint64_t limit) {
+    const file_handle file = open_file(path, "rb");
+    std::vector<std::byte> bytes;
+    std::size_t size = 0;
+    for (;;) {
+        bytes.resize(std::max(std::size_t{1} << 16, size * 2));
+        errno = 0;
+        size += std::fread(bytes.data() + size, 1, bytes.size() - size, file.get());
+        if (std::ferror(file.get()) != 0)
+            raise<format_error>("file '", path, "' cannot be read: ", system_message());
+        if (size > limit)
+            raise<format_error>("file '", path, "' has more than ", limit, " bytes, the limit");
+        if (size < bytes.size())
+            break;
+    }
+    bytes.resize(size);
+    return bytes;
+}
+
+/// Writes a file that is there as a whole, or not at all. Raises format_error where that fails; then a file that was there
+/// before is as it was.
+inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
+    const std::string temporary = path + ".partial";
+    const auto fail = [&](const char* what) {
+        const std::string reason = system_message();
+        std::remove(temporary.c_str());
+        raise<format_error>("file '", path, "' cannot be ", what, ": ", reason);
+    };
+    file_handle file = open_file(temporary, "wb");
+    errno = 0;
+    const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+    if (std::fclose(file.release()) != 0 || !written)
+        fail("written");
+    if (std::rename(temporary.c_str(), path.c_str()) != 0)
+        fail("renamed from its temporary name");
+}
+
+} // namespace notch::detail
