@@ -259,24 +259,24 @@ constexpr void clutter(canvas& picture, choices& random, std::int32_t count, std
     const color from = any_color(random);
     const color to = any_color(random);
     color ink = any_color(random);
-    for (int tries = 0; tries < 64 && (contrast(ink, from) < 150 || contrast(ink, to) < 150); ++tries)
+    for (int tries = 0; tries < 64 && (contrast(ink, from) < 120 || contrast(ink, to) < 120); ++tries)
         ink = any_color(random);
     canvas picture = gradient(from, to, any_direction(random));
-    clutter(picture, random, random.from(0, 3), 8, 12);
+    clutter(picture, random, random.from(0, 3), 9, 13);
 
     const std::int32_t x = random.from(12 * pixel, 20 * pixel);
     const std::int32_t y = random.from(12 * pixel, 20 * pixel);
     const direction turn = any_direction(random);
-    const std::int32_t radius = random.from(7 * pixel, 12 * pixel);
+    const std::int32_t radius = random.from(6 * pixel, 12 * pixel);
     const std::int32_t x_radius = radius * random.from(80, 100) / 100;
     const std::int32_t y_radius = radius * random.from(80, 100) / 100;
     paint(picture, place(x, y, turn, x_radius, y_radius), ink, 16,
           [label](std::int32_t u, std::int32_t v) { return in_shape(label, u, v); });
-    clutter(picture, random, random.from(0, 1), 6, 12);
+    clutter(picture, random, random.from(0, 2), 5, 12);
 
     for (std::int32_t passes = random.from(0, 2); passes > 0; --passes)
         picture = blurred(picture);
-    const std::int32_t strength = random.from(40, 320);
+    const std::int32_t strength = random.from(50, 400);
     return {noisy(picture, counter_bits(key, ~std::uint64_t{0}), strength), static_cast<std::uint8_t>(label)};
 }
 

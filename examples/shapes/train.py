@@ -87,7 +87,7 @@ def train(network, pixels, labels, epochs, test):
     """Adam, the rate rising and falling over all steps; images are flipped at random."""
     steps = epochs * (len(labels) // BATCH)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.01)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.15)
     start = time.time()
     for epoch in range(epochs):
         network.train()
@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--draw", required=True, help="the program draw_shapes")
     parser.add_argument("--onnx", default=str(pathlib.Path(__file__).with_name("shapes.onnx")), help="file to write")
     parser.add_argument("--images", type=int, default=30000, help="images to train on (30000)")
-    parser.add_argument("--epochs", type=int, default=8, help="times every image is seen (8)")
+    parser.add_argument("--epochs", type=int, default=7, help="times every image is seen (7)")
     parser.add_argument("--test-images", type=int, default=2000, help="images to test on (2000)")
     options = parser.parse_args()
 
