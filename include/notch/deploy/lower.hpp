@@ -164,7 +164,8 @@ private:
         const auto result = to_.tensors[where.output].shape;
         const bool is_vector = shape[0] * shape[1] == 1 && result[0] * result[1] == 1;
         bool order_is_known = true; // products take it into their weights, and results are turned
-        for (const std::size_t reader : readers_of(from_.net)[where.output])
+        const std::vector<std::vector<std::size_t>> readers = readers_of(from_.net);
+        for (const std::size_t reader : readers[where.output])
             order_is_known = order_is_known && (reader == from_.net.layers.size() ||
                                                 std::holds_alternative<linear>(from_.net.layers[reader].op) ||
                                                 std::holds_alternative<softmax>(from_.net.layers[reader].op));

@@ -63,56 +63,53 @@ struct run_context {
     [[nodiscard]] task_options tasks() const noexcept { return {options.tasks}; }
 };
 
-/// Calls f(epilogue) with what follows the sums of a step, for a result of codes.
-template <class F>
+/// Calls f(epilogue) with what follows the sums of a step, for a result of codes. Without Residuals none is possible.
+template <bool Residuals, class F>
 void with_epilogue(const run_context& context, const program_step& step, const sum_stage& stage, const F& f) {
     const run_tensor& to = context.tensor(step.output);
     const auto finish = [&](auto first) {
         f(first | clamp{stage.lowest, stage.highest} | add_zero_point{to.zero_point});
     };
-    const auto requantize = [&](auto first) {
-        switch (context.program.scales) {
-        case scale_form::power_of_two: finish(first | shift_requantize{to.exponent}); break;
-        case scale_form::fixed_point: finish(first | fixed_point_requantize<>(stage.fixed)); break;
-        case scale_form::real: finish(first | real_requantize_by<>{stage.real}); break;
-        }
+    const auto rescale = [&](auto first) {
+        if (context.program.scales == scale_form::fixed_point)
+            finish(first | fixed_point_requantize<>(stage.fixed));
+        else
+            finish(first | real_requantize_by<>{stage.real});
     };
     const add_bias bias{stage.bias};
     if (!step.residual) {
-        requantize(bias);
+        if (context.program.scales == scale_form::power_of_two)
+            finish(bias | shift_requantize{to.exponent});
+        else
+            rescale(bias);
         return;
     }
-    const run_tensor& other = context.tensor(*step.residual);
-    const strided_view<const std::uint8_t, 2> codes(context.codes(*step.residual),
-                                                    {context.count * other.shape[0] * other.shape[1], other.shape[2]});
-    if (context.program.scales == scale_form::power_of_two)
-        finish(bias | add_residual<std::uint8_t>{codes, other.exponent, other.zero_point} |
-               shift_requantize{to.exponent});
-    else if (context.program.scales == scale_form::fixed_point)
-        finish(bias |
-               add_rescaled_residual<std::uint8_t>{codes, other.zero_point, stage.residual.multipliers,
-                                                   stage.residual.exponents} |
-               fixed_point_requantize<>(stage.fixed));
-    else
-        finish(bias |
-               add_rescaled_residual<std::uint8_t>{codes, other.zero_point, stage.residual.multipliers,
-                                                   stage.residual.exponents} |
-               real_requantize_by<>{stage.real});
+    if constexpr (Residuals) {
+        const run_tensor& other = context.tensor(*step.residual);
+        const strided_view<const std::uint8_t, 2> codes(
+            context.codes(*step.residual), {context.count * other.shape[0] * other.shape[1], other.shape[2]});
+        if (context.program.scales == scale_form::power_of_two)
+            finish(bias | add_residual<std::uint8_t>{codes, other.exponent, other.zero_point} |
+                   shift_requantize{to.exponent});
+        else
+            rescale(bias | add_rescaled_residual<std::uint8_t>{codes, other.zero_point, stage.residual.multipliers,
+                                                                  stage.residual.exponents});
+    }
 }
 
 /// Runs a step with weights: kernel(epilogue, destination).
-template <class Kernel>
+template <bool Residuals = false, class Kernel>
 void run_with_sums(const run_context& context, const program_step& step, const sum_stage& stage, const Kernel& kernel) {
     if (step.to_reals)
         kernel(add_bias{stage.bias} | to_real_by{stage.real},
                strided_view<float, 4>(context.reals, context.shape(step.output)));
     else
-        with_epilogue(context, step, stage,
+        with_epilogue<Residuals>(context, step, stage,
                       [&](const auto& epilogue) { kernel(epilogue, context.view(step.output)); });
 }
 
 inline void run_work(const run_context& context, const program_step& step, const conv_step& work) {
-    run_with_sums(context, step, work.stage, [&](const auto& epilogue, const auto& dst) {
+    run_with_sums<true>(context, step, work.stage, [&](const auto& epilogue, const auto& dst) {
         conv2d(context.image(step.inputs[0]), work.filters, work.geometry, epilogue, dst, context.options, context.run);
     });
 }

@@ -2,11 +2,11 @@
 /// Groups: layers that an integer program runs as one.
 ///
 ///     Conv | Add | Clip        sums stay in registers: bias, residual, one rounding, clamp
-///     Gemm | Clip
+///     Conv | Clip, Gemm | Clip, Add | Clip
 ///     anything else            alone
 ///
-/// A sum is given to the convolution or product among its operands that nobody else reads, the one with more taps where
-/// both are; the other operand becomes its residual, in codes. A group runs where its last layer stands, so its inputs and
+/// A sum is given to the dense or grouped convolution among its operands that nobody else reads, the one with more taps
+/// where both are; the other operand becomes its residual, in codes. A group runs where its last layer stands, so its inputs and
 /// its residual exist by then. Tensors inside a group never exist.
 #pragma once
 
@@ -50,11 +50,12 @@ namespace detail {
     return std::holds_alternative<convolution>(l.op) || std::holds_alternative<linear>(l.op);
 }
 
-/// Taps of a filter; 0 for what has none.
+/// Taps of a filter of a convolution that can take a residual over; 0 for anything else.
 [[nodiscard]] inline std::size_t taps_of(const layer& l) noexcept {
-    if (const auto* conv = std::get_if<convolution>(&l.op))
-        return conv->weights.shape[2] * conv->weights.shape[3];
-    return std::holds_alternative<linear>(l.op) ? 1 : 0;
+    const auto* conv = std::get_if<convolution>(&l.op);
+    if (conv == nullptr || (conv->groups > 1 && conv->weights.shape[1] == 1))
+        return 0;
+    return conv->weights.shape[2] * conv->weights.shape[3];
 }
 
 /// Groups while they are made.
@@ -89,7 +90,7 @@ private:
         std::optional<std::size_t> best;
         for (const std::size_t tensor : net_.layers[sum_layer].inputs) {
             const std::size_t host = writer_[tensor];
-            if (host == none || !has_weights(net_.layers[host]) || readers_[tensor].size() != 1 || taken_[host])
+            if (host == none || taps_of(net_.layers[host]) == 0 || readers_[tensor].size() != 1 || taken_[host])
                 continue;
             if (!best || taps_of(net_.layers[host]) > taps_of(net_.layers[*best]))
                 best = host;

@@ -73,7 +73,7 @@ namespace detail {
 /// The network in the form that is quantized. Raises the errors of validate, and unsupported_error for what has no integer
 /// form, all of it at once, by name.
 [[nodiscard]] inline prepared_network prepare(const network& net) {
-    prepared_network prepared = detail::find_front(fuse_branches(fold_batch_norm(net)));
+    prepared_network prepared = detail::find_front(fuse_branches(fold_batch_norm(net)).net);
     std::string refused;
     for (std::size_t i = 0; i < prepared.net.layers.size(); ++i) {
         layer& l = prepared.net.layers[i];
