@@ -17,7 +17,7 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace notch::detail {
@@ -62,22 +62,33 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
     return bytes;
 }
 
+/// A new file beside another one, for what will replace that; its name comes with it.
+[[nodiscard]] inline std::pair<file_handle, std::string> open_beside(const std::string& path) {
+    if (path.find('\0') != std::string::npos)
+        raise<format_error>("a name of a file holds a zero byte");
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        std::string name = text(path, ".partial", attempt);
+        errno = 0;
+        if (file_handle file{std::fopen(name.c_str(), "wbx")})
+            return {std::move(file), std::move(name)};
+        if (errno != EEXIST)
+            break;
+    }
+    raise<format_error>("file '", path, "' cannot be written: ", system_message());
+}
+
 /// Writes a file that is there as a whole, or not at all. Raises format_error where that fails; then a file that was there
 /// before is as it was.
 inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
-    const std::string temporary = path + ".partial";
-    const auto fail = [&](const char* what) {
-        const std::string reason = system_message();
-        std::remove(temporary.c_str());
-        raise<format_error>("file '", path, "' cannot be ", what, ": ", reason);
-    };
-    file_handle file = open_file(temporary, "wb");
+    auto [file, name] = open_beside(path);
     errno = 0;
-    const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
-    if (std::fclose(file.release()) != 0 || !written)
-        fail("written");
-    if (std::rename(temporary.c_str(), path.c_str()) != 0)
-        fail("renamed from its temporary name");
+    bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+    written = std::fclose(file.release()) == 0 && written;
+    if (!written || std::rename(name.c_str(), path.c_str()) != 0) {
+        const std::string reason = system_message();
+        std::remove(name.c_str());
+        raise<format_error>("file '", path, "' cannot be written: ", reason);
+    }
 }
 
 } // namespace notch::detail
