@@ -37,8 +37,9 @@ expect(2 "--labels and --sheet name the same file" --labels a --sheet a)
 expect(1 "cannot write 'missing/a'" --count 1 --images missing/a)
 expect(1 "cannot write '\\.'" --count 1 --labels .)
 
-# The first hundred images of seed 1 have the same bytes with every compiler: these are made with
-#   draw_shapes --seed 1 --count 100 --images images --labels labels --sheet sheet.ppm && sha256sum images labels sheet.ppm
+# The first hundred images of seed 1 have the same bytes with every compiler. These hashes were printed by
+#   draw_shapes --seed 1 --count 100 --images images --labels labels --sheet sheet.ppm
+#   sha256sum images labels sheet.ppm
 # A change of them asks for a new training: shapes.onnx and README.md speak of these images.
 expect(0 "^$" --seed 1 --count 100 --images images --labels labels --sheet sheet.ppm)
 expect_hash(images 0656ece2686b6f23f27878eeffaaaed99d2b8152ad88d6b29a9e6cfe49ae8272)

@@ -1,8 +1,8 @@
 /// @file
 /// Labelled images of ten shapes: what the network in shapes.onnx is trained and tested on.
 ///
-/// An image depends on its seed and its number, and on nothing else. All arithmetic is in integers, so the bytes are the
-/// same with every compiler and on every machine.
+/// An image depends on its seed and its number, and on nothing else. All arithmetic is in integers, so the bytes are
+/// the same with every compiler and on every machine.
 #pragma once
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 
     python3 train.py --draw <path of draw_shapes> [--onnx shapes.onnx]
 
-Needs PyTorch (1.13 was used) and numpy; a processor is enough, one core for about ten minutes. The seeds are fixed. The
-same versions on the same machine give the same file; elsewhere floats are summed in another order, and weights differ.
+Needs PyTorch (1.13 was used) and numpy; a processor is enough, one core for about ten minutes. The seeds are fixed, but
+floats may be summed in another order on another machine, and then the weights differ.
 """
 import argparse
 import pathlib

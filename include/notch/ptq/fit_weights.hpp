@@ -185,7 +185,7 @@ private:
             const std::vector<double> w = block(row, h);
             scales[h] = search_(w, floor);
             const double largest = std::abs(*std::ranges::max_element(w, {}, [](double x) { return std::abs(x); }));
-            is_floored = is_floored || (floor > 0 && largest / range_.highest < floor && largest * 1e6 < floor * range_.highest);
+            is_floored = is_floored || (floor > 0 && largest < floor * range_.highest);
             if (largest > 0)
                 top = std::max(top, scales[h]);
             else

@@ -37,9 +37,11 @@ namespace detail {
            std::holds_alternative<slice>(op) || std::holds_alternative<pad>(op) || std::holds_alternative<clip>(op);
 }
 
-/// Bias and residual of a group may have magnitudes of this many bits in the scale of the sums, and sums themselves.
-inline constexpr int bias_bits = 29;
+/// In the scale of the sums a bias has at most this many bits, so that floats hold it too; a residual is shifted by at most
+/// this much; and a result by as much to the right.
+inline constexpr int bias_bits = 22;
 inline constexpr int residual_shift = 20;
+inline constexpr int result_shift = 29;
 
 /// Makes one plan.
 class planner {
@@ -191,7 +193,7 @@ private:
         if (where.residual)
             least = to_.tensors[*where.residual]->scale / (input * exp2_exact(residual_shift));
         if (to_.tensors[where.output]) // a factor or a shift below 2^-30 has no kernel
-            least = std::max(least, to_.tensors[where.output]->scale / (input * exp2_exact(bias_bits)));
+            least = std::max(least, to_.tensors[where.output]->scale / (input * exp2_exact(result_shift)));
         std::vector<double> result(from.shape[0], least);
         for (std::size_t o = 0; o < from.bias->size(); ++o)
             result[o] = std::max(least, std::abs(static_cast<double>((*from.bias)[o])) / (input * exp2_exact(bias_bits)));
