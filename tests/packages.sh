@@ -9,7 +9,7 @@
 # The packages of a group, one name per word.
 notch_packages_of() {
     case $1 in
-    build) echo g++ cmake ninja-build libxtensor-dev xtl-dev libxsimd-dev catch2 libtbb-dev libonnx-dev libprotobuf-dev protobuf-compiler git ca-certificates ;;
+    build) echo g++ cmake ninja-build libxtensor-dev xtl-dev libxsimd-dev catch2 libtbb-dev libonnx-dev libprotobuf-dev protobuf-compiler libcli11-dev nlohmann-json3-dev libopenblas-dev git ca-certificates ;;
     clang) echo clang libclang-rt-dev libomp-dev ;;
     format) echo clang-format-14 ;;
     tidy) echo clang-tidy ;;
