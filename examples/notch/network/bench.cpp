@@ -48,8 +48,8 @@ struct bench_case {
         policy.weights.bits = bits;
         policy.activations.bits = 8;
         policy.overrides.clear();
-        list.push_back({"W" + std::to_string(bits) + "A8",
-                        std::make_shared<const quantized_network>(quantize(seen, policy))});
+        list.push_back(
+            {"W" + std::to_string(bits) + "A8", std::make_shared<const quantized_network>(quantize(seen, policy))});
     }
     return list;
 }
@@ -71,9 +71,9 @@ struct bench_case {
     return [=, &pool] { integers->run(*codes, batch, *results, pool); };
 }
 
-/// Rounds over all cases, 5 at least, as many as 10 seconds hold, 101 at most. The first round is not counted.
-void measure(std::vector<bench_case>& cases) {
-    constexpr double most_ms = 10000;
+/// Rounds over all cases, 5 at least, as many as the time holds, 101 at most. The first round is not counted.
+void measure(std::vector<bench_case>& cases, std::size_t seconds) {
+    const double most_ms = 1000.0 * static_cast<double>(seconds);
     constexpr std::size_t most_rounds = 101;
     const clock_type::time_point begin = clock_type::now();
     progress bar("measuring, rounds", most_rounds);
@@ -142,8 +142,8 @@ void print_steps(const notch::program& program, const step_times& times) {
         sum += ms;
     for (std::size_t s = 0; s < times.ms.size(); ++s)
         rows.push_back({program.steps()[s].name, fixed(times.ms[s], 4), fixed(100 * times.ms[s] / sum, 1)});
-    std::printf("\nW8A8, one image, one thread: steps are %s %% of the time of a run\n\n%s", fixed(times.percent, 2).c_str(),
-                table_of(rows, 1).c_str());
+    std::printf("\nW8A8, one image, one thread: steps are %s %% of the time of a run\n\n%s",
+                fixed(times.percent, 2).c_str(), table_of(rows, 1).c_str());
 }
 
 [[nodiscard]] ordered_json json_of(const network_settings& settings, const std::vector<setting>& list,
@@ -158,9 +158,9 @@ void print_steps(const notch::program& program, const step_times& times) {
     ordered_json steps = ordered_json::array();
     for (std::size_t s = 0; s < times.ms.size(); ++s)
         steps.push_back({{"name", list[1].net->program.steps()[s].name}, {"ms", times.ms[s]}});
-    return {{"model", settings.model},        {"instruction_set", notch::simd::default_arch::name},
-            {"times", rows},                  {"step_coverage_percent", times.percent},
-            {"steps", steps},                 {"settings", settings_json(settings)}};
+    return {{"model", settings.model}, {"instruction_set", notch::simd::default_arch::name},
+            {"times", rows},           {"step_coverage_percent", times.percent},
+            {"steps", steps},          {"settings", settings_json(settings)}};
 }
 
 } // namespace
@@ -182,7 +182,7 @@ void bench(const network_settings& given) {
         for (const std::size_t batch : {std::size_t{1}, largest_batch})
             for (std::size_t s = 0; s < list.size() && (pool == &alone || settings.threads > 1); ++s)
                 cases.push_back({s, batch, pool->size(), work_of(list[s], net, images, batch, *pool)});
-    measure(cases);
+    measure(cases, settings.seconds);
     const step_times times = measure_steps(*list[1].net, images);
 
     std::printf("%s: grain %s, scale %s, %s; %s; medians of %zu runs\n\n", settings.model.c_str(),

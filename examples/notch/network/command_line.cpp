@@ -30,7 +30,8 @@ constexpr std::array<subcommand, 6> subcommands = {{
      "Example:\n  notch quantize resnet20.onnx --calibration train.u8 --mean .485,.456,.406 --std .229,.224,.225 \\\n"
      "      --weights 4 --grain block:16x16 --save-recipe w4.json --export resnet20.w4.onnx",
      quantize},
-    {"evaluate", "Run all images in floats, in a simulation of the plan, and in integers; compare accuracy, codes and time.",
+    {"evaluate",
+     "Run all images in floats, in a simulation of the plan, and in integers; compare accuracy, codes and time.",
      "Example:\n  notch evaluate resnet20.onnx --calibration train.u8 --images test.u8 --labels test_labels.u8 \\\n"
      "      --mean .485,.456,.406 --std .229,.224,.225 --weights 4 --json w4.json\n"
      "Without --labels there is no top-1, but the agreement with the float network and the SQNR of the results.\n"
@@ -49,6 +50,13 @@ constexpr std::array<subcommand, 6> subcommands = {{
      bench},
 }};
 
+constexpr const char* recipe_text =
+    "\n\nA recipe holds the same settings, with _ for -, and others for single layers (weights, activations, grain, "
+    "fit):\n"
+    "  {\"weights\": 4, \"grain\": \"group:32\", \"first_last\": 8, \"mean\": [0.485, 0.456, 0.406],\n"
+    "   \"layers\": {\"conv1\": {\"weights\": 8, \"grain\": \"channel\"}}}\n"
+    "Names of layers are those that notch quantize prints.";
+
 /// A command line while it is read: flags win over the recipe, wherever they stand.
 struct command_line {
     CLI::App app{"notch", "notch"};
@@ -59,40 +67,51 @@ struct command_line {
 void add_setting(command_line& line, CLI::App& to, const std::string& flag, const std::string& name,
                  const std::string& type, const std::string& text) {
     to.add_option_function<std::string>(
-          flag, [&line, name](const std::string& value) { line.flags.push_back({name, value}); }, text)
+          flag,
+          [&line, name](const std::string& value) {
+              line.flags.push_back({name, value});
+          },
+          text)
         ->type_name(type);
 }
 
-void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text, bool required = false) {
+void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text,
+              bool required = false) {
     CLI::Option* option = to.add_option(flag, file, text)->type_name("FILE");
     if (required)
         option->required();
 }
 
 void add_pixels(command_line& line, CLI::App& to) {
-    add_setting(line, to, "--shape", "shape", "H,W,C", "extents of an image of raw bytes; checked against the network's");
-    add_setting(line, to, "--scale-input", "scale_input", "S", "x = (pixel * S - mean) / std; 1/255");
-    add_setting(line, to, "--mean", "mean", "M,...", "one for each channel, or one for all; 0");
-    add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all; 1");
-    add_setting(line, to, "--seed", "seed", "N", "which of the calibration images are drawn; 1");
+    add_setting(line, to, "--shape", "shape", "H,W,C",
+                "extents of an image of raw bytes, checked against the network's (default: those)");
+    add_setting(line, to, "--scale-input", "scale_input", "S",
+                "the network takes (pixel * S - mean) / std (default 1/255)");
+    add_setting(line, to, "--mean", "mean", "M,...", "one for each channel, or one for all (default 0)");
+    add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all (default 1)");
+    add_setting(line, to, "--seed", "seed", "N", "which of the calibration images are drawn (default 1)");
 }
 
 void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     const std::string raw = "raw uint8 [n, H, W, C], or .npy of that or of float32 [n, C, H, W]";
     add_file(to, "--calibration", line.settings.calibration, "images to find scales with: " + raw, is_calibrated);
-    add_setting(line, to, "--calibration-images", "calibration_images", "N", "how many of them are drawn; 512");
+    add_setting(line, to, "--calibration-images", "calibration_images", "N",
+                "how many of them are drawn (default 512)");
     add_pixels(line, to);
-    add_file(to, "--recipe", line.settings.recipe,
-             "settings as JSON: {\"weights\": 4, \"layers\": {\"conv1\": {\"weights\": 8, \"grain\": \"channel\"}}}; "
-             "flags win over it");
-    add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8; 8");
-    add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8; 8");
-    add_setting(line, to, "--grain", "grain", "G", "weights with a common scale: tensor, channel, group:32, block:16x16; channel");
-    add_setting(line, to, "--scale", "scale", "KIND", "pot: powers of two; fixed: multiplier and shift; real: floats; pot");
-    add_setting(line, to, "--observer", "observer", "RULE", "range of activations: minmax, percentile, mse, kl; mse");
-    add_setting(line, to, "--fit", "fit", "RULE", "scales of weights: minmax, mse; mse");
-    add_setting(line, to, "--first-last", "first_last", "B", "bits of the first and the last layer, 0: as the others; 8");
-    add_setting(line, to, "--threads", "threads", "N", "1 to 256; as many as the machine has");
+    add_file(to, "--recipe", line.settings.recipe, "settings as JSON, see below; flags win over it");
+    add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8 (default 8)");
+    add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8 (default 8)");
+    add_setting(line, to, "--grain", "grain", "G",
+                "weights that share a scale: tensor, channel, group:32, block:16x16 (default channel)");
+    add_setting(line, to, "--scale", "scale", "KIND",
+                "pot: powers of two; fixed: multiplier and shift; real: floats (default pot)");
+    add_setting(line, to, "--observer", "observer", "RULE",
+                "range of activations: minmax, percentile, mse, kl (default mse)");
+    add_setting(line, to, "--fit", "fit", "RULE", "scales of weights: minmax, mse (default mse)");
+    add_setting(line, to, "--first-last", "first_last", "B",
+                "bits of the first and the last layer, 0: as the others (default 8)");
+    add_setting(line, to, "--residual", "residual", "B", "bits of a tensor that is only added to another (default 8)");
+    add_setting(line, to, "--threads", "threads", "N", "1 to 256 (default: as many as the machine has)");
 }
 
 void add_options(command_line& line, CLI::App& to) {
@@ -113,7 +132,10 @@ void add_options(command_line& line, CLI::App& to) {
         add_file(to, "--other-recipe", settings.other_recipe, "compare with these settings instead of floats");
         add_file(to, "--golden", settings.golden,
                  "compare with arrays [n, ...] of a folder of .npy files or an .npz, named as tensors or layers");
+        to.get_option("--golden")->excludes("--other-recipe");
     }
+    if (name == "bench")
+        add_setting(line, to, "--seconds", "seconds", "N", "time to measure, 1 to 3600 (default 10)");
     if (name == "quantize") {
         add_file(to, "--save-recipe", settings.save_recipe, "write the settings as a recipe");
         add_file(to, "--export", settings.onnx, "write a QDQ model in ONNX");
@@ -129,6 +151,8 @@ void apply_flag(network_settings& settings, const std::string& what, const named
         settings.threads = parse_number(what, flag.value, 1, 256);
     } else if (flag.name == "simulate") {
         settings.simulate = parse_number(what, flag.value, 0, ~std::uint64_t{0});
+    } else if (flag.name == "seconds") {
+        settings.seconds = parse_number(what, flag.value, 1, 3600);
     } else if (flag.name == "shape") {
         settings.shape.clear();
         for (const double extent : parse_reals(what, flag.value))
@@ -158,8 +182,8 @@ void check_files(const std::string& name, const network_settings& settings) {
         if (each.value.empty())
             continue;
         for (const named_value& other : seen)
-            if (!other.value.empty() && std::filesystem::weakly_canonical(each.value) ==
-                                            std::filesystem::weakly_canonical(other.value))
+            if (!other.value.empty() &&
+                std::filesystem::weakly_canonical(each.value) == std::filesystem::weakly_canonical(other.value))
                 throw usage_error("notch " + name + ": " + each.name + " and " + other.name + " name the same file, '" +
                                   each.value + "'");
         seen.push_back(each);
@@ -194,7 +218,7 @@ void run_network_command(std::span<const char* const> arguments) {
     command_line line;
     line.app.name("notch " + name);
     line.app.description(chosen.text);
-    line.app.footer(chosen.example);
+    line.app.footer(std::string(chosen.example) + (name == "inspect" ? "" : recipe_text));
     line.app.get_formatter()->column_width(34);
     CLI::App& app = line.app;
     app.set_help_flag("-h,--help", "this text");

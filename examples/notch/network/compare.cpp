@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stdexcept>
 
 namespace tool {
 
@@ -92,7 +91,8 @@ void print_differences(const std::vector<compared_pair>& pairs, const std::vecto
 
 [[nodiscard]] ordered_json json_of(const std::vector<compared_pair>& pairs, const compared_layer& layer,
                                    const notch::plan& plan) {
-    ordered_json to = {{"name", layer.name}, {"operator", layer.operators}, {"tensor", plan.net.tensors[layer.tensor].name}};
+    ordered_json to = {
+        {"name", layer.name}, {"operator", layer.operators}, {"tensor", plan.net.tensors[layer.tensor].name}};
     for (const compared_pair& pair : pairs)
         if (const std::optional<difference>& found = pair.tensors[layer.tensor])
             to[pair.name] = {{"sqnr_db", finite_or_null(found->sqnr_db())},
@@ -121,8 +121,6 @@ void print_differences(const std::vector<compared_pair>& pairs, const std::vecto
 
 void compare(const network_settings& given) {
     network_settings settings = given;
-    if (!settings.golden.empty() && !settings.other_recipe.empty())
-        throw std::runtime_error("--golden and --other-recipe exclude each other");
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
     const image_file images = evaluation_images(settings, net);

@@ -30,18 +30,18 @@ struct evaluation {
 [[nodiscard]] std::string or_dash(const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; }
 
 [[nodiscard]] std::string text_of(const evaluation& found) {
-    std::string text = table_of(
-        {{"", "float", "simulated", "integer"},
-         {"top-1 %", or_dash(found.top1_float), or_dash(found.top1_simulated), or_dash(found.top1)},
-         {"ms per image", fixed(found.floats.ms_per_image, 3), "", fixed(found.integers.ms_per_image, 3)}},
-        1);
+    std::string text =
+        table_of({{"", "float", "simulated", "integer"},
+                  {"top-1 %", or_dash(found.top1_float), or_dash(found.top1_simulated), or_dash(found.top1)},
+                  {"ms per image", fixed(found.floats.ms_per_image, 3), "", fixed(found.integers.ms_per_image, 3)}},
+                 1);
     text += "agreement with float  " + fixed(found.agreement.percent, 2) + " % of images, " +
             fixed(found.agreement.balanced, 2) + " % as the mean over classes\n";
     text += "SQNR of results       " + fixed(found.results.sqnr_db(), 2) + " dB\n";
-    text += "simulated             " + std::to_string(found.simulated_images) + " of " +
-            std::to_string(found.images) + " images: " + grouped(found.simulated.mismatched_codes) + " of " +
-            grouped(found.simulated.compared_codes) + " codes and " + grouped(found.simulated.mismatched_results) +
-            " of " + grouped(found.simulated.results.size()) + " results differ from the integer run\n";
+    text += "simulated             " + std::to_string(found.simulated_images) + " of " + std::to_string(found.images) +
+            " images: " + grouped(found.simulated.mismatched_codes) + " of " + grouped(found.simulated.compared_codes) +
+            " codes and " + grouped(found.simulated.mismatched_results) + " of " +
+            grouped(found.simulated.results.size()) + " results differ from the integer run\n";
     return text;
 }
 

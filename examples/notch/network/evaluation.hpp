@@ -32,11 +32,11 @@ struct compared_tensor {
 
 /// A simulation beside the integer run.
 struct simulation {
-    std::vector<float> results{};            ///< of the images that were simulated
-    std::vector<compared_tensor> tensors{};  ///< per tensor of the plan
-    std::size_t compared_codes = 0;          ///< of all tensors and images
-    std::size_t mismatched_codes = 0;        ///< that differ
-    std::size_t mismatched_results = 0;      ///< floats of results that differ; not counted behind a softmax
+    std::vector<float> results{};           ///< of the images that were simulated
+    std::vector<compared_tensor> tensors{}; ///< per tensor of the plan
+    std::size_t compared_codes = 0;         ///< of all tensors and images
+    std::size_t mismatched_codes = 0;       ///< that differ
+    std::size_t mismatched_results = 0;     ///< floats of results that differ; not counted behind a softmax
 };
 
 /// Simulates the first `count` images, runs them in integers too, and compares every code of every tensor.

@@ -76,7 +76,8 @@ void image_file::read_npy_file(const std::string& option, const std::string& pat
              std::holds_alternative<std::vector<double>>(array.values))
         floats_ = notch::to_floats(array).values;
     else
-        throw std::runtime_error(option + " '" + path + "' holds integers that are no uint8; uint8 and floats are taken");
+        throw std::runtime_error(option + " '" + path +
+                                 "' holds integers that are no uint8; uint8 and floats are taken");
 }
 
 void image_file::floats(std::size_t first, std::size_t count, std::span<float> to) const {

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <notch/deploy/pixel_table.hpp>
+#include <notch/deploy/pixel_scaling.hpp>
 #include <span>
 #include <string>
 #include <vector>

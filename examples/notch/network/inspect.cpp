@@ -29,8 +29,9 @@ namespace {
 [[nodiscard]] std::string verdict(const notch::network& net) {
     try {
         const notch::prepared_network prepared = notch::prepare(net);
-        std::string text = "can be quantized: " + std::to_string(notch::group_layers(prepared.net).size()) + " steps of " +
-                           std::to_string(prepared.net.layers.size()) + " layers once norms are folded and branches fused";
+        std::string text = "can be quantized: " + std::to_string(notch::group_layers(prepared.net).size()) +
+                           " steps of " + std::to_string(prepared.net.layers.size()) +
+                           " layers once norms are folded and branches fused";
         if (!prepared.front.empty())
             text += ", " + std::to_string(prepared.front.size()) + " maps taken into the table of pixels";
         return text;
@@ -75,7 +76,8 @@ void inspect(const network_settings& settings) {
         const notch::layer_cost& of = cost.layers[i];
         rows.push_back({net.layers[i].name, operator_name(net.layers[i].op),
                         text_of(net.tensors[net.layers[i].output].shape), number_or_nothing(of.macs),
-                        number_or_nothing(of.parameters), number_or_nothing(of.weight_bytes), grouped(of.activation_bytes)});
+                        number_or_nothing(of.parameters), number_or_nothing(of.weight_bytes),
+                        grouped(of.activation_bytes)});
     }
     rows.push_back({"total", "", "", grouped(cost.total.macs), grouped(cost.total.parameters),
                     grouped(cost.total.weight_bytes), grouped(cost.total.activation_bytes)});

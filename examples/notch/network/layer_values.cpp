@@ -21,8 +21,8 @@ namespace {
     for (std::size_t n = 0; n < count; ++n)
         for (std::size_t p = 0; p < places; ++p)
             for (std::size_t c = 0; c < channels; ++c)
-                reals[(n * channels + c) * places + p] = static_cast<float>(
-                    (codes[(n * places + p) * channels + c] - tensor.zero_point) * tensor.scale);
+                reals[(n * channels + c) * places + p] =
+                    static_cast<float>((codes[(n * places + p) * channels + c] - tensor.zero_point) * tensor.scale);
     return reals;
 }
 

@@ -7,6 +7,7 @@
 #include "thread_pool.hpp"
 
 #include <cstddef>
+#include <notch/deploy/pixel_table.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/model/network.hpp>
 #include <notch/ptq/calibrate.hpp>

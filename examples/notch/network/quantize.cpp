@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <notch/core/int_math.hpp>
 
@@ -43,7 +44,8 @@ struct scale_range {
 }
 
 [[nodiscard]] std::string text_of_scale(double scale, notch::scale_form form) {
-    return form == notch::scale_form::power_of_two ? "2^" + std::to_string(notch::floor_log2(scale)) : short_number(scale);
+    return form == notch::scale_form::power_of_two ? "2^" + std::to_string(notch::floor_log2(scale))
+                                                   : short_number(scale);
 }
 
 [[nodiscard]] std::string text_of(const notch::planned_weights& weights, notch::scale_form form) {
@@ -87,9 +89,13 @@ struct scale_range {
     for (const notch::planned_group& group : plan.groups) {
         if (!group.weights || group.weights->floored.empty())
             continue;
+        constexpr std::size_t shown = 16;
+        const std::vector<std::uint32_t>& channels = group.weights->floored;
         text += "  " + plan.net.layers[group.where.layer].name + ":";
-        for (const std::uint32_t channel : group.weights->floored)
-            text += " " + std::to_string(channel);
+        for (std::size_t i = 0; i < std::min(shown, channels.size()); ++i)
+            text += " " + std::to_string(channels[i]);
+        if (channels.size() > shown)
+            text += " and " + std::to_string(channels.size() - shown) + " more, which --json names";
         text += "\n";
     }
     return text.empty() ? "" : "\nchannels whose scale was raised, so that bias and residual fit the sums:\n" + text;
@@ -140,8 +146,8 @@ void print_plan(const network_settings& settings, const quantized_network& net) 
     std::fputs(table_of(rows, 2).c_str(), stdout);
     std::printf("\ninput: %d bits, scale %s, zero point %d\n", input.bits,
                 text_of_scale(input.scale, net.plan.scales).c_str(), input.zero_point);
-    std::printf("weights, scales and biases: %s bytes; tensors at run time: %s bytes per image\n", grouped(bytes).c_str(),
-                grouped(net.program.arena_bytes()).c_str());
+    std::printf("weights, scales and biases: %s bytes; tensors at run time: %s bytes per image\n",
+                grouped(bytes).c_str(), grouped(net.program.arena_bytes()).c_str());
     std::fputs(floored_text(net.plan).c_str(), stdout);
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <notch/deploy/pixel_table.hpp>
+#include <notch/deploy/pixel_scaling.hpp>
 #include <notch/ptq/policy.hpp>
 #include <optional>
 #include <string>
@@ -26,6 +26,7 @@ struct network_settings {
     std::size_t threads = 1;
     std::uint64_t seed = 1;                ///< which calibration images are taken
     std::optional<std::size_t> simulate{}; ///< images that are simulated too; none: all
+    std::size_t seconds = 10;              ///< to measure
     std::string recipe;
     std::string other_recipe; ///< what to compare with
     std::string golden;       ///< what to compare with

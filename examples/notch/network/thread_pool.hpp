@@ -28,7 +28,8 @@ public:
     /// Calls body(0) .. body(n_tasks - 1), and returns when all have ended. If some throw, the first exception arrives here.
     template <class Body> void operator()(std::size_t n_tasks, Body&& body) {
         run(
-            n_tasks, [](void* erased, std::size_t task) { (*static_cast<std::remove_reference_t<Body>*>(erased))(task); },
+            n_tasks,
+            [](void* erased, std::size_t task) { (*static_cast<std::remove_reference_t<Body>*>(erased))(task); },
             const_cast<void*>(static_cast<const void*>(&body)));
     }
 

@@ -1,0 +1,164 @@
+# Checks the network subcommands of notch on the network of drawn shapes.
+# Arguments: command, draw (the program draw_shapes), model, folder (to write into).
+file(MAKE_DIRECTORY "${folder}")
+file(COPY_FILE "${model}" "${folder}/shapes.onnx")
+
+# expect(<exit code> <regex> <argument>...): the regex is matched against both output streams.
+function(expect code regex)
+    execute_process(COMMAND "${command}" ${ARGN}
+        WORKING_DIRECTORY "${folder}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    if(NOT result EQUAL code)
+        message(SEND_ERROR "notch ${ARGN}: exit code ${result}, expected ${code}\n${output}")
+    endif()
+    if(NOT output MATCHES "${regex}")
+        message(SEND_ERROR "notch ${ARGN}: the output does not match \"${regex}\"\n${output}")
+    endif()
+endfunction()
+
+# read_number(<variable> <file> <key>...): a number of a JSON file.
+function(read_number to name)
+    file(READ "${folder}/${name}" json)
+    string(JSON value ERROR_VARIABLE problem GET "${json}" ${ARGN})
+    if(problem)
+        message(SEND_ERROR "${name}: ${ARGN}: ${problem}")
+    endif()
+    set(${to} "${value}" PARENT_SCOPE)
+endfunction()
+
+# require(<condition>...)
+macro(require)
+    if(NOT (${ARGN}))
+        message(SEND_ERROR "not true: ${ARGN}")
+    endif()
+endmacro()
+
+foreach(set IN ITEMS "1001 64 calibration" "1002 48 test" "1002 40 few")
+    separate_arguments(set)
+    list(GET set 0 seed)
+    list(GET set 1 count)
+    list(GET set 2 name)
+    execute_process(COMMAND "${draw}" --seed ${seed} --count ${count} --images ${name}.u8 --labels ${name}_labels.u8
+        WORKING_DIRECTORY "${folder}" COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
+set(scaling --mean 0.5 --std 0.25)
+set(calibrated shapes.onnx --calibration calibration.u8 ${scaling})
+set(tested ${calibrated} --images test.u8)
+set(labelled ${tested} --labels test_labels.u8)
+
+# Help stands alone.
+foreach(name IN ITEMS inspect quantize evaluate compare export bench)
+    expect(0 "Usage: notch ${name} .*MODEL.*Example.*notch ${name} " ${name} --help)
+endforeach()
+
+# inspect
+expect(0 "/classes/Gemm .*can be quantized" inspect shapes.onnx --json inspect.json)
+read_number(macs inspect.json macs)
+read_number(parameters inspect.json parameters)
+read_number(name inspect.json layers 0 name)
+require(macs GREATER 11000000 AND parameters GREATER 60000 AND name STREQUAL "/stem/conv/Conv")
+
+# evaluate: every width and form of scales, one and two threads; the simulation decides.
+foreach(setting IN ITEMS "8 pot channel 1" "4 pot group:16 2" "4 fixed channel 2" "8 real tensor 2" "2 pot block:8x8 2")
+    separate_arguments(setting)
+    list(GET setting 0 bits)
+    list(GET setting 1 scale)
+    list(GET setting 2 grain)
+    list(GET setting 3 threads)
+    expect(0 "48 of 48 images: 0 of 3 201 024 codes and 0 of 480 results differ" evaluate ${labelled}
+        --weights ${bits} --scale ${scale} --grain ${grain} --threads ${threads} --json evaluate.json)
+    read_number(mismatched evaluate.json mismatched_codes)
+    read_number(simulated evaluate.json top1_simulated)
+    read_number(top1 evaluate.json top1)
+    require(mismatched EQUAL 0 AND simulated STREQUAL top1)
+endforeach()
+expect(0 "top-1 %" evaluate ${labelled} --threads 2 --json evaluate.json)
+foreach(key IN ITEMS top1_float top1_simulated top1 images simulated_images ms_per_image ms_per_image_float sqnr_db agreement
+                     compared_codes mismatched_codes mismatched_results weight_bytes weight_bytes_float arena_bytes)
+    read_number(value evaluate.json ${key})
+    require(value MATCHES "^[0-9.e+-]+$")
+endforeach()
+read_number(seed evaluate.json settings seed)
+read_number(images evaluate.json settings calibration_images)
+require(seed EQUAL 1 AND images EQUAL 64)
+
+# Without labels there is no top-1; some images are simulated.
+expect(0 "top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
+read_number(top1 evaluate.json top1)
+read_number(agreement evaluate.json agreement)
+if(NOT top1 STREQUAL "") # how CMake says null
+    message(SEND_ERROR "evaluate.json: top1 is '${top1}' without labels")
+endif()
+require(agreement GREATER 80)
+
+# quantize, recipes and models
+expect(0 "/depthwise/conv/Conv +Conv.Clip +4 +group:16" quantize ${calibrated} --weights 4 --grain group:16
+    --save-recipe recipe.json --export shapes.q.onnx --json quantize.json)
+read_number(bits quantize.json layers 1 weights bits)
+read_number(grain recipe.json grain)
+require(bits EQUAL 4 AND grain STREQUAL "group:16" AND EXISTS "${folder}/shapes.q.onnx")
+expect(0 "W4A8, grain group:16" quantize shapes.onnx --calibration calibration.u8 --recipe recipe.json --save-recipe again.json)
+file(READ "${folder}/recipe.json" first)
+file(READ "${folder}/again.json" again)
+require(first STREQUAL again)
+expect(0 "W2A8, grain group:16" quantize ${calibrated} --weights 2 --recipe recipe.json)
+file(WRITE "${folder}/layers.json" [[{"weights": 4, "layers": {"/depthwise/conv/Conv": {"weights": 8, "grain": "tensor"}}}]])
+expect(0 "/depthwise/conv/Conv +Conv.Clip +8 +tensor" quantize ${calibrated} --recipe layers.json)
+expect(0 "written to exported.onnx" export shapes.onnx exported.onnx --calibration calibration.u8 ${scaling})
+require(EXISTS "${folder}/exported.onnx")
+
+# compare, with itself, with other settings and with arrays
+expect(0 "integer / float: SQNR dB.*/classes/Gemm" compare ${tested} --json compare.json)
+read_number(cosine compare.json layers 1 "integer / float" cosine)
+require(cosine GREATER 0.99)
+expect(0 "own / other.*/classes/Gemm .* inf +1.000000 +0.0000\n$" compare ${tested} --recipe recipe.json --other-recipe recipe.json)
+expect(1 "'missing.npz' cannot be opened" compare ${tested} --golden missing.npz)
+expect(2 "--golden excludes --other-recipe" compare ${tested} --golden a.npz --other-recipe recipe.json)
+
+# bench
+expect(0 "W2A8 .*steps are [0-9.]+ % of the time of a run" bench shapes.onnx --threads 2 --seconds 1 --json bench.json)
+read_number(ms bench.json times 0 ms_per_image)
+require(ms GREATER 0)
+
+# Errors name the thing, the number and the limit.
+expect(1 "'missing.onnx' cannot be opened" inspect missing.onnx)
+expect(1 "'test.u8'.* no ONNX model" inspect test.u8)
+expect(1 "'missing.u8' cannot be opened" evaluate shapes.onnx --calibration calibration.u8 --images missing.u8)
+expect(1 "'few_labels.u8' has 40 labels for 48 images" evaluate ${tested} --labels few_labels.u8)
+string(REPEAT "A" 48 text)
+file(WRITE "${folder}/big.u8" "${text}")
+expect(1 "label 0 is [0-9]+; the network has 10 results, 0 to 9" evaluate ${tested} --labels big.u8)
+expect(1 "'shapes.onnx' has [0-9]+ bytes, no whole number of images of 32,32,3 = 3072 bytes"
+    evaluate shapes.onnx --calibration calibration.u8 --images shapes.onnx)
+expect(1 "--shape is 16,16,3, and the network 'shapes.onnx' takes images of 32,32,3" evaluate ${tested} --shape 16,16,3)
+expect(1 "2 numbers of the mean for 3 channels" evaluate ${tested} --mean 0.5,0.5)
+expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${tested} --std 0)
+file(WRITE "${folder}/unknown.json" [[{"layers": {"conv7": {"weights": 8}}}]])
+expect(1 "names the layer 'conv7', which .* does not have" quantize ${calibrated} --recipe unknown.json)
+file(WRITE "${folder}/bits.json" [[{"weights": 9}]])
+expect(1 "recipe 'bits.json': 'weights' is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --recipe bits.json)
+file(WRITE "${folder}/key.json" [[{"weight": 4}]])
+expect(1 "recipe 'key.json': 'weight' is no setting; there are weights, " quantize ${calibrated} --recipe key.json)
+file(WRITE "${folder}/broken.json" [[{"weights": ]])
+expect(1 "recipe 'broken.json' is no JSON" quantize ${calibrated} --recipe broken.json)
+expect(1 "cannot write 'missing/a.json'" inspect shapes.onnx --json missing/a.json)
+expect(1 "'missing/a.onnx' cannot be written" export shapes.onnx missing/a.onnx --calibration calibration.u8)
+
+# Command lines that cannot be obeyed.
+expect(2 "notch inspect: MODEL is required" inspect)
+expect(2 "--calibration is required" quantize shapes.onnx)
+expect(2 "--weights is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --weights 9)
+expect(2 "--grain is 'row'; it takes tensor, channel, group:N" quantize ${calibrated} --grain row)
+expect(2 "inputs of a group, is 0; it takes a whole number from 1" quantize ${calibrated} --grain group:0)
+expect(2 "--scale is 'log'; it takes pot, fixed or real" quantize ${calibrated} --scale log)
+expect(2 "--observer is 'max'; it takes minmax, percentile, mse or kl" quantize ${calibrated} --observer max)
+expect(2 "--mean is 'x'; it takes a number" quantize ${calibrated} --mean=x)
+expect(2 "--threads is 0; it takes a whole number from 1 to 256" quantize ${calibrated} --threads 0)
+expect(2 "--images.* try notch quantize --help" quantize ${calibrated} --images test.u8)
+expect(2 "--json and MODEL name the same file" inspect shapes.onnx --json shapes.onnx)
+expect(2 "--json and --save-recipe name the same file|--save-recipe and --json name the same file"
+    quantize ${calibrated} --json a.json --save-recipe a.json)
+
+file(GLOB left RELATIVE "${folder}" "${folder}/*.part*" "${folder}/*.json.*" "${folder}/a.json")
+if(left)
+    message(SEND_ERROR "these files were left behind: ${left}")
+endif()
