@@ -56,6 +56,15 @@
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/reference.hpp>
 
+#include <notch/model/cost.hpp>
+#include <notch/model/float_gemm.hpp>
+#include <notch/model/fold_batch_norm.hpp>
+#include <notch/model/forward.hpp>
+#include <notch/model/fuse_branches.hpp>
+#include <notch/model/network.hpp>
+#include <notch/model/shapes.hpp>
+#include <notch/model/simplify.hpp>
+
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
 #include <notch/observe/kl_divergence.hpp>
