@@ -56,6 +56,10 @@
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/reference.hpp>
 
+#include <notch/io/npy.hpp>
+#include <notch/io/npz.hpp>
+#include <notch/io/qdq_model.hpp>
+
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
 #include <notch/observe/kl_divergence.hpp>
