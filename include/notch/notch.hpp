@@ -64,6 +64,9 @@
 #include <notch/model/network.hpp>
 #include <notch/model/shapes.hpp>
 #include <notch/model/simplify.hpp>
+#include <notch/io/npy.hpp>
+#include <notch/io/npz.hpp>
+#include <notch/io/qdq_model.hpp>
 
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
