@@ -30,9 +30,12 @@
 namespace notch {
 namespace detail {
 
+/// Where images are that nobody reads.
+inline constexpr std::uint8_t no_image = 0;
+
 /// Images of some extents, side by side, of which nothing is read.
 [[nodiscard]] inline image_codes<std::uint8_t> images_of_extents(const extents<4>& images) {
-    return {strided_view<const std::uint8_t, 4>(nullptr, images), 0, 0, 0};
+    return {strided_view<const std::uint8_t, 4>(&no_image, images), 0, 0, 0};
 }
 
 /// How the pixels under the filters reach the kernel, and the memory for that.
