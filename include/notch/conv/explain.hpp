@@ -63,7 +63,7 @@ inline constexpr std::uint8_t no_image = 0;
     line += text(' ', shape, ": ", kinds[head.kind], " scales, ");
     line += filters.blocks() == 1 ? std::string("one block of channels")
                                   : text(filters.blocks(), " blocks of ", filters.block(), " channels");
-    line += filters.joined() ? ", taps of a line joined" : "";
+    line += filters.joined() && shape[3] > 1 ? ", taps of a line joined" : "";
     return line + text("; ", head.bytes, " bytes, ", std::round(bits * 100) / 100, " bits per weight");
 }
 

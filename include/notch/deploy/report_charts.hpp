@@ -18,6 +18,10 @@
 
 namespace notch::detail {
 
+/// Extents of charts of layers.
+inline constexpr double chart_width = 400;
+inline constexpr double chart_height = 176;
+
 /// A coordinate.
 [[nodiscard]] inline std::string at(double x) { return fixed_text(x, 1); }
 
@@ -43,6 +47,22 @@ namespace notch::detail {
 [[nodiscard]] inline std::string svg(double width, double height, const std::string& label, const std::string& inside) {
     return "<svg viewBox=\"0 0 " + at(width) + ' ' + at(height) + "\" role=\"img\" aria-label=\"" + label + "\">" +
            inside + "</svg>";
+}
+
+/// A number without zeros behind the point.
+[[nodiscard]] inline std::string trimmed(std::string number) {
+    if (number.find('.') == std::string::npos || number.find('e') != std::string::npos)
+        return number;
+    number.erase(number.find_last_not_of('0') + 1);
+    if (number.back() == '.')
+        number.pop_back();
+    return number;
+}
+
+/// 2^exponent within SVG.
+[[nodiscard]] inline std::string svg_power(double exponent) {
+    return "2<tspan dy=\"-4\" font-size=\"9\">" + std::string(exponent < 0 ? "&minus;" : "") +
+           fixed_text(std::abs(exponent), 0) + "</tspan>";
 }
 
 /// What codes reach on the axis of a histogram.
@@ -79,14 +99,14 @@ public:
         to += svg_line("axis", left, bottom, right, bottom);
         if (range_ != nullptr)
             to += codes() + end(range_->lowest, true) + end(range_->highest, false);
-        return svg(520, 190, label, to + ticks());
+        return svg(chart_width, chart_height, label, to + ticks());
     }
 
 private:
     static constexpr double left = 6;
-    static constexpr double right = 514;
+    static constexpr double right = chart_width - 6;
     static constexpr double top = 20;
-    static constexpr double bottom = 166;
+    static constexpr double bottom = chart_height - 24;
 
     [[nodiscard]] double width_of(double span) const noexcept { return span / (high_ - low_) * (right - left); }
     [[nodiscard]] double x(double value) const noexcept { return left + width_of(value - low_); }
@@ -119,10 +139,10 @@ private:
     /// The dashed line at an end of the range, with its number.
     [[nodiscard]] std::string end(double value, bool is_lowest) const {
         const double place = x(value + (is_lowest ? -0.5 : 0.5) * range_->step);
-        const bool inward = is_lowest ? place < 60 : place > 460;
+        const bool inward = is_lowest ? place < 50 : place > chart_width - 50;
         const char* anchor = is_lowest == inward ? "start" : "end";
         return svg_line("edge", place, top - 6, place, bottom) +
-               svg_text(place + (anchor[0] == 's' ? 4 : -4), top - 7, anchor, short_text(value), "strong");
+               svg_text(place + (anchor[0] == 's' ? 4 : -4), top - 7, anchor, trimmed(short_text(value)), "strong");
     }
     [[nodiscard]] std::string ticks() const {
         std::string to;
@@ -130,7 +150,7 @@ private:
         for (double value = std::ceil(low_ / step) * step; value <= high_; value += step) {
             const double clean = std::abs(value) < step / 2 ? 0 : value;
             const double place = std::clamp(x(clean), left + 8, right - 14);
-            to += svg_text(place, bottom + 17, "middle", short_text(clean));
+            to += svg_text(place, bottom + 17, "middle", trimmed(short_text(clean)));
         }
         return to;
     }
@@ -162,8 +182,8 @@ public:
         least_ = std::floor(least);
         most_ = std::ceil(most);
     }
-    /// Whether there is more than one scale.
-    [[nodiscard]] bool is_chart() const noexcept { return from_.scales.size() > 1; }
+    /// Whether there are scales that differ.
+    [[nodiscard]] bool is_chart() const noexcept { return from_.largest_scale > from_.least_scale; }
     [[nodiscard]] std::string draw(const std::string& label) const {
         return from_.columns == 1 ? bars(label) : cells(label);
     }
@@ -175,9 +195,9 @@ private:
     }
     [[nodiscard]] std::string bars(const std::string& label) const {
         constexpr double left = 40;
-        constexpr double right = 514;
+        constexpr double right = chart_width - 6;
         constexpr double top = 12;
-        constexpr double bottom = 166;
+        constexpr double bottom = chart_height - 24;
         const double low = least_ - 1;
         const double high = std::max(most_, low + 2);
         const auto y = [&](double log) { return bottom - (log - low) / (high - low) * (bottom - top); };
@@ -185,10 +205,7 @@ private:
         std::string to;
         const double step = std::ceil((high - low) / 5);
         for (double log = std::ceil(low); log <= high; log += step)
-            to += svg_line("grid", left, y(log), right, y(log)) +
-                  svg_text(left - 6, y(log) + 4, "end",
-                           "2<tspan dy=\"-4\" font-size=\"8.5\">" + std::string(log < 0 ? "&minus;" : "") +
-                               fixed_text(std::abs(log), 0) + "</tspan>");
+            to += svg_line("grid", left, y(log), right, y(log)) + svg_text(left - 6, y(log) + 4, "end", svg_power(log));
         for (std::size_t row = 0; row < from_.rows; ++row)
             to += svg_rect(raised_[row] ? "raised" : "bar", left + width * static_cast<double>(row), y(logs_[row]),
                            width - std::min(1.0, width / 4), bottom - y(logs_[row]),
@@ -200,7 +217,7 @@ private:
               svg_text((left + right) / 2, bottom + 17, "middle",
                        from_.block_outputs == 1 ? std::string("output channel")
                                                 : std::string("block of output channels"));
-        return svg(520, 190, label, to);
+        return svg(chart_width, chart_height, label, to);
     }
     /// The mean of the blocks that fall into a cell.
     [[nodiscard]] double cell(std::size_t row, std::size_t rows, std::size_t column, std::size_t columns) const {
@@ -217,8 +234,8 @@ private:
         constexpr std::size_t levels = 8;
         const std::size_t rows = std::min<std::size_t>(from_.rows, 40);
         const std::size_t columns = std::min<std::size_t>(from_.columns, 64);
-        const double width = std::min(474.0 / static_cast<double>(columns), 48.0);
-        const double height = std::min(126.0 / static_cast<double>(rows), std::min(width, 24.0));
+        const double width = std::min((chart_width - left - 6) / static_cast<double>(columns), 90.0);
+        const double height = std::min(116.0 / static_cast<double>(rows), std::min(width, 30.0));
         const double span = std::max(most_ - least_, 1.0);
         std::array<std::string, levels + 1> paths;
         for (std::size_t r = 0; r < rows; ++r)
@@ -237,14 +254,14 @@ private:
         to += svg_text(left, 14, "start", "input channels: " + std::to_string(from_.columns) + " blocks");
         to += "<text transform=\"translate(28 " + at((22 + bottom) / 2) + ") rotate(-90)\" text-anchor=\"middle\">" +
               (bottom > 90 ? "outputs" : "") + "</text>";
-        return svg(520, bottom + 26, label, to + key(left, bottom + 10, levels));
+        return svg(chart_width, bottom + 28, label, to + key(left, bottom + 10, levels));
     }
     [[nodiscard]] static std::string opacity(std::size_t level, std::size_t levels) {
         return fixed_text(0.14 + 0.86 * static_cast<double>(level) / static_cast<double>(levels), 2);
     }
     /// What the shades stand for.
     [[nodiscard]] std::string key(double x, double y, std::size_t levels) const {
-        std::string to = svg_text(x, y + 10, "start", exponent(least_));
+        std::string to = svg_text(x, y + 10, "start", svg_power(least_));
         x += 40;
         for (std::size_t k = 0; k <= levels; ++k)
             to += "<rect class=\"bar\" fill-opacity=\"" + opacity(k, levels) + "\" x=\"" +

@@ -59,16 +59,34 @@ namespace notch::detail {
         return x > 0 ? "&infin;" : "&minus;&infin;";
     const double magnitude = std::abs(x);
     std::string to;
-    if (magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e6)) {
+    if (magnitude != 0 && (magnitude < 1e-3 || magnitude >= 1e6)) {
         std::array<char, 64> buffer{};
         const auto end =
             std::to_chars(buffer.data(), buffer.data() + buffer.size(), magnitude, std::chars_format::scientific, 1);
         to.assign(buffer.data(), end.ptr);
+        if (const std::size_t zero = to.find_first_of("+-") + 1; zero < to.size() && to[zero] == '0')
+            to.erase(zero, 1);
     } else {
-        const int digits = magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : magnitude >= 0.1 ? 3 : 4;
+        const int digits = magnitude >= 100    ? 0
+                           : magnitude >= 10   ? 1
+                           : magnitude >= 1    ? 2
+                           : magnitude >= 0.1  ? 3
+                           : magnitude >= 0.01 ? 4
+                                               : 5;
         to = fixed_text(magnitude, magnitude == 0 ? 0 : digits);
     }
     return x < 0 ? "&minus;" + to : to;
+}
+
+/// The same, with smaller numbers as 7.2 x 10^-5 in HTML.
+[[nodiscard]] inline std::string power_of_ten_text(double x) {
+    std::string to = short_text(x);
+    const std::size_t e = to.find('e');
+    if (e == std::string::npos)
+        return to;
+    const std::string exponent = to.substr(to[e + 1] == '+' ? e + 2 : e + 1);
+    return to.substr(0, e) + "&times;10<sup>" + (exponent[0] == '-' ? "&minus;" + exponent.substr(1) : exponent) +
+           "</sup>";
 }
 
 /// A number and the letter of its thousands.

@@ -140,7 +140,8 @@ private:
             tile("SQNR of the result",
                  {std::isinf(*a.logits_sqnr_db) ? short_text(*a.logits_sqnr_db) : fixed_text(*a.logits_sqnr_db, 1),
                   "dB"},
-                 line("10 dB: a third of the signal is noise; 40 dB: a hundredth"), poor ? "bad" : "");
+                 line("noise of " + percent_text(std::pow(10, -*a.logits_sqnr_db / 20), 1) + " of its amplitude"),
+                 poor ? "bad" : "");
         }
     }
     void mismatch_tile() {
@@ -150,9 +151,10 @@ private:
         const std::string of = a.compared_codes
                                    ? " of " + joined(thousands(static_cast<double>(*a.compared_codes))) + " codes"
                                    : std::string();
-        tile("Integers differ from simulation", {std::to_string(*a.mismatched_codes), ""},
-             line(*a.mismatched_codes == 0 ? "bit-exact:" + (of.empty() ? std::string(" every code") : " none" + of)
-                                           : "mismatches" + of),
+        tile("Mismatched codes", {std::to_string(*a.mismatched_codes), ""},
+             line(*a.mismatched_codes == 0
+                      ? "integers equal the simulation" + (of.empty() ? std::string() : ": none" + of)
+                      : "integers differ from the simulation" + of),
              *a.mismatched_codes == 0 ? "good" : "bad");
     }
 

@@ -86,7 +86,7 @@ struct report_scale {
     if (scale.has_errors)
         to += error_cell(l.error);
     if (scale.has_sensitivity)
-        to += l.sensitivity ? bar_cell(l.sensitivity->divergence, short_text(l.sensitivity->divergence),
+        to += l.sensitivity ? bar_cell(l.sensitivity->divergence, power_of_ten_text(l.sensitivity->divergence),
                                        scale.divergence > 0 ? l.sensitivity->divergence / scale.divergence : 0, "o")
                             : no_cell();
     return to + "</tr>\n";
@@ -162,12 +162,12 @@ private:
     [[nodiscard]] std::string scales() const {
         if (!l_.weights)
             return {};
-        const scale_chart chart(*l_.weights);
+        const weight_report& w = *l_.weights;
+        const scale_chart chart(w);
         if (!chart.is_chart())
             return {};
-        std::string caption = std::to_string(l_.weights->scales.size()) + " scales, grain " +
-                              html_text(l_.weights->grain) + ", " + scale_text(l_.weights->least_scale) + " to " +
-                              scale_text(l_.weights->largest_scale);
+        std::string caption = std::to_string(w.scales.size()) + ", grain " + html_text(w.grain) + ", " +
+                              scale_text(w.least_scale) + " to " + scale_text(w.largest_scale);
         if (!l_.weights->floored.empty())
             caption +=
                 "; <span class=\"warn\">" + std::to_string(l_.weights->floored.size()) + " raised for the bias</span>";
@@ -175,7 +175,7 @@ private:
     }
     [[nodiscard]] std::string scale_text(double scale) const {
         return l_.weights && l_.weights->exponents.empty()
-                   ? short_text(scale)
+                   ? power_of_ten_text(scale)
                    : power_text(static_cast<int>(std::lround(std::log2(scale))));
     }
     [[nodiscard]] static std::string fact(const char* name, const std::string& value) {
@@ -194,7 +194,10 @@ private:
                                          joined(byte_size(static_cast<double>(w.bytes))));
             to += fact("Weights", std::to_string(w.bits) + " bits, " + html_text(w.grain) + ", " +
                                       (w.scales.size() == 1 ? "scale " + scale_text(w.least_scale)
-                                                            : std::to_string(w.scales.size()) + " scales"));
+                                                            : std::to_string(w.scales.size()) + " scales" +
+                                                                  (w.least_scale == w.largest_scale
+                                                                       ? ", all " + scale_text(w.least_scale)
+                                                                       : std::string())));
             to += fact("SQNR of weights", error_text(w.error));
         }
         if (l_.codes) {
@@ -202,15 +205,16 @@ private:
             to += fact("Codes of the result", std::to_string(c.lowest_code) + " to " + std::to_string(c.highest_code) +
                                                   ", zero at " + std::to_string(c.zero_point) +
                                                   (l_.keeps_codes ? ", those of the input" : ""));
-            to +=
-                fact("Scale of the result",
-                     c.exponent ? power_text(*c.exponent) + ", " + short_text(c.lowest) + " to " + short_text(c.highest)
-                                : short_text(c.scale) + ", " + short_text(c.lowest) + " to " + short_text(c.highest));
+            to += fact("Scale of the result", c.exponent
+                                                  ? power_text(*c.exponent) + ", " + power_of_ten_text(c.lowest) +
+                                                        " to " + power_of_ten_text(c.highest)
+                                                  : power_of_ten_text(c.scale) + ", " + power_of_ten_text(c.lowest) +
+                                                        " to " + power_of_ten_text(c.highest));
         }
         if (l_.error)
             to += fact("SQNR of the result", error_text(*l_.error));
         if (l_.sensitivity)
-            to += fact("Quantized alone", "KL " + short_text(l_.sensitivity->divergence) + ", same top-1 " +
+            to += fact("Quantized alone", "KL " + power_of_ten_text(l_.sensitivity->divergence) + ", same top-1 " +
                                               percent_text(l_.sensitivity->agreement, 1));
         if (l_.seconds)
             to += fact("Time",

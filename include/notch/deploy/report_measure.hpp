@@ -51,11 +51,11 @@ private:
     double noise_ = 0;
 };
 
-/// Bars from the one that holds min to the one that holds max, in the narrowest width of at least 2^least of which there are
-/// few enough. Precondition: min or max is not 0.
-inline void place_bars(report_histogram& to, int least) {
+/// Bars from the one that holds min to the one that holds max, at most `most` of them, in the narrowest width of at least
+/// 2^least. Precondition: min or max is not 0.
+inline void place_bars(report_histogram& to, int least, std::size_t most = report_bars) {
     double width = exp2_exact(std::max(least, -1000));
-    while (std::floor(to.max / width) - std::floor(to.min / width) + 1 > static_cast<double>(report_bars))
+    while (std::floor(to.max / width) - std::floor(to.min / width) + 1 > static_cast<double>(most))
         width *= 2;
     to.width = width;
     to.first = std::floor(to.min / width) * width;
@@ -68,7 +68,7 @@ inline void place_bars(report_histogram& to, int least) {
     return static_cast<std::size_t>(std::clamp(at, 0.0, static_cast<double>(bars.counts.size() - 1)));
 }
 
-/// Bars of values.
+/// Bars of values: about 2 sqrt(n) of them, 16 to 128.
 [[nodiscard]] inline report_histogram bars_of(std::span<const double> values) {
     report_histogram to;
     to.count = values.size();
@@ -79,7 +79,8 @@ inline void place_bars(report_histogram& to, int least) {
     to.zeros = static_cast<std::uint64_t>(std::ranges::count(values, 0.0));
     if (to.zeros == to.count)
         return to;
-    place_bars(to, floor_log2(std::max(-to.min, to.max)) - 7);
+    const auto most = static_cast<std::size_t>(2 * std::sqrt(static_cast<double>(to.count)));
+    place_bars(to, floor_log2(std::max(-to.min, to.max)) - 7, std::clamp<std::size_t>(most, 16, report_bars));
     for (const double x : values)
         if (x != 0)
             ++to.counts[bar_of(to, x)];

@@ -73,7 +73,8 @@ private:
         const auto y = [&](double db) { return bottom - (db - low) / (high - low) * (bottom - top); };
         for (double db = low; db <= high; db += 10)
             to_ += svg_line(db == poor_sqnr_db ? "limit" : "grid", left, y(db), right, y(db)) +
-                   svg_text(left - 8, y(db) + 4, "end", short_text(db) + (db == high ? "&nbsp;dB" : ""));
+                   svg_text(left - 8, y(db) + 4, "end",
+                            (db < 0 ? "&minus;" : "") + fixed_text(std::abs(db), 0) + (db == high ? "&nbsp;dB" : ""));
         std::string path;
         std::string dots;
         for (std::size_t k = 0; k < report_.layers.size(); ++k) {

@@ -24,7 +24,7 @@ body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-app
 main{max-width:1180px;margin:0 auto;padding:36px 24px 64px}
 h1{font-size:clamp(24px,4vw,34px);line-height:1.15;letter-spacing:-.02em;margin:0 0 10px;overflow-wrap:anywhere}
 h2{font-size:19px;letter-spacing:-.01em;margin:44px 0 4px}h3{font-size:13px;margin:0 0 2px}
-p.note{margin:0 0 14px;color:var(--soft);max-width:78ch}a{color:inherit}
+p.note{margin:0 0 14px;color:var(--soft);max-width:100ch}a{color:inherit}sup,sub{line-height:0;font-size:.76em}
 .eyebrow{color:var(--faint);font-size:13px;margin:0 0 6px}
 .chips{display:flex;flex-wrap:wrap;gap:6px;margin:0 0 6px;padding:0;list-style:none}
 .chip{background:var(--card);border:1px solid var(--line);border-radius:999px;padding:2px 10px;font-size:13px;color:var(--soft);
@@ -63,7 +63,7 @@ td{padding:7px 10px;text-align:right;border-bottom:1px solid var(--line);white-s
 tr:last-child td{border-bottom:0}tbody tr:hover td{background:var(--accent-soft)}
 th.l,td.l{text-align:left}td.n{color:var(--faint)}
 th.name,td.name{position:sticky;left:0;background:var(--card);text-align:left;z-index:1}
-td.name a{display:block;max-width:230px;overflow:hidden;text-overflow:ellipsis;font-weight:550;text-decoration:none}
+td.name a{display:block;max-width:270px;overflow:hidden;text-overflow:ellipsis;font-weight:550;text-decoration:none}
 td.name a:hover{text-decoration:underline}td.name span{display:block;color:var(--faint);font-size:12px}
 .rail{display:block;height:4px;border-radius:2px;background:var(--track);margin-top:4px;min-width:64px}
 .rail i{display:block;height:4px;border-radius:2px;background:var(--accent)}.rail i.w{background:var(--warn)}
@@ -85,7 +85,7 @@ summary .end{margin-left:auto;color:var(--soft);font-size:13.5px}
 .badge.b{background:var(--bad-soft);color:var(--bad)}
 .body{padding:4px 16px 18px;scroll-margin-top:64px;border-top:1px solid var(--line)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:20px 26px;margin:14px 0 6px}
-figure{margin:0;min-width:0}figcaption{color:var(--soft);font-size:13px;margin:0 0 6px}
+figure{margin:0;min-width:0}figure svg{max-width:480px}figcaption{color:var(--soft);font-size:13px;margin:0 0 6px}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:10px 26px;margin:16px 0 0}
 dt{color:var(--faint);font-size:12.5px}dd{margin:0;font-size:14px;overflow-wrap:anywhere}
 pre{margin:16px 0 0;padding:11px 13px;border-radius:8px;background:var(--bg);border:1px solid var(--line);
