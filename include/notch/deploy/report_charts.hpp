@@ -267,7 +267,7 @@ private:
             to += "<rect class=\"bar\" fill-opacity=\"" + opacity(k, levels) + "\" x=\"" +
                   at(x + 12 * static_cast<double>(k)) + "\" y=\"" + at(y + 1) + "\" width=\"11\" height=\"10\"/>";
         return to + svg_text(x + 12 * static_cast<double>(levels) + 18, y + 10, "start",
-                             exponent(std::max(most_, least_ + 1)));
+                             svg_power(std::max(most_, least_ + 1)));
     }
 
     const weight_report& from_;
