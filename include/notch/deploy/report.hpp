@@ -11,7 +11,7 @@
 /// once more for each layer that rounds, with this layer alone in codes: layers x images / 2 runs, so a few dozen images
 /// should do.
 ///
-/// What an integer program knows, times and kernels, is given by whoever runs it, so that a report compiles in a second.
+/// What an integer program knows, times and kernels, is given by whoever runs it: this header compiles no kernel.
 #pragma once
 
 #include <notch/core/error.hpp>
@@ -167,7 +167,7 @@ private:
         return plan_.groups[g].weights || (plan_.tensors[plan_.groups[g].where.output] && !to_.layers[g].keeps_codes);
     }
     /// The results of all layers, in floats and simulated.
-    void compare(const float_tensors& floats, simulator& simulated, std::size_t count) {
+    void compare(const float_tensors& floats, simulator<>& simulated, std::size_t count) {
         const auto add = [&](std::size_t tensor, std::span<const float> values, auto real) {
             for (std::size_t g = 0; g < plan_.groups.size(); ++g)
                 if (plan_.groups[g].where.output == tensor)

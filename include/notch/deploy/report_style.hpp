@@ -86,7 +86,7 @@ summary .end{margin-left:auto;color:var(--soft);font-size:13.5px}
 .body{padding:4px 16px 18px;scroll-margin-top:64px;border-top:1px solid var(--line)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:20px 26px;margin:14px 0 6px}
 figure{margin:0;min-width:0}figure svg{max-width:480px}figcaption{color:var(--soft);font-size:13px;margin:0 0 6px}
-dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:10px 26px;margin:16px 0 0}
+dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(46%,200px),1fr));gap:10px 22px;margin:16px 0 0}
 dt{color:var(--faint);font-size:12.5px}dd{margin:0;font-size:14px;overflow-wrap:anywhere}
 pre{margin:16px 0 0;padding:11px 13px;border-radius:8px;background:var(--bg);border:1px solid var(--line);
 font:12.5px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -98,7 +98,7 @@ svg .strong{fill:var(--ink);font-weight:600}
 .line{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}.dot{fill:var(--accent);stroke:var(--card);stroke-width:1.5}
 .ring{fill:var(--card);stroke:var(--second);stroke-width:1.5}.limit{stroke:var(--bad);stroke-width:1;stroke-dasharray:5 4;opacity:.8}
 .hit{fill:transparent}.hit:hover{fill:var(--ink);fill-opacity:.06}
-.overview{padding:14px 16px 10px}.overview svg{min-width:720px}
+.overview{padding:14px 16px 10px}.overview svg{min-width:940px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13px;color:var(--soft);margin:0 0 8px}
 .legend i{display:inline-block;width:10px;height:10px;border-radius:5px;margin-right:6px;background:var(--accent)}
 .legend i.ring2{background:none;border:2px solid var(--second)}.legend i.dash{height:0;border-radius:0;width:16px;
