@@ -15,7 +15,7 @@
 namespace {
 
 using namespace notch;
-using filter_codes = quantizer<bits<4>, per_channel, power_of_two<>>;
+using filter_codes = quantizer<bits<4>, per_channel<>, power_of_two<>>;
 
 /// Filters whose codes are all `code`.
 quantized_tensor<filter_codes, 4> constant_filters(extents<4> shape, std::int8_t code) {
