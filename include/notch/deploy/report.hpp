@@ -6,10 +6,10 @@
 ///     const network_report report = make_report(seen, plan, inputs);
 ///     to_html(report), to_json(report)                                 deploy/report_html.hpp, report_json.hpp
 ///
-/// Numbers of layers come from the plan and from the histograms of the calibration. With images, each is run in floats and as
-/// the plan says (deploy/simulate.hpp), and the results of all layers are compared. With `sensitivity`, the float network runs
-/// once more for each layer that rounds, with this layer alone in codes: layers x images / 2 runs, so a few dozen images
-/// should do.
+/// Numbers of layers come from the plan and from the histograms of the calibration. With images, each is run in floats
+/// and as the plan says (deploy/simulate.hpp), and the results of all layers are compared. With `sensitivity`, the
+/// float network runs once more for each layer that rounds, with this layer alone in codes: layers x images / 2 runs,
+/// so a few dozen images should do.
 ///
 /// What an integer program knows, times and kernels, is given by whoever runs it: this header compiles no kernel.
 #pragma once
@@ -219,8 +219,8 @@ private:
 
 } // namespace detail
 
-/// Reports a plan that was made of a calibration, see above. Raises shape_error for the calibration of another network and
-/// for floats that are no whole images, range_error for a step of a group that does not exist.
+/// Reports a plan that was made of a calibration, see above. Raises shape_error for the calibration of another network
+/// and for floats that are no whole images, range_error for a step of a group that does not exist.
 [[nodiscard]] inline network_report make_report(const calibration& seen, const plan& from,
                                                 const report_inputs& inputs = {}) {
     return detail::report_builder(seen, from, inputs).make();

@@ -1,7 +1,8 @@
 /// @file
 /// Charts of an HTML report as inline SVG: histograms with the range of codes, scales of weights.
 ///
-/// Colours are classes of report_style.hpp. Counts are drawn by their logarithm, because clipping happens in thin tails.
+/// Colours are classes of report_style.hpp. Counts are drawn by their logarithm, because clipping happens in thin
+/// tails.
 #pragma once
 
 #include <notch/core/int_math.hpp>

@@ -1,6 +1,6 @@
 /// @file
-/// float_tensors: every tensor of a float network for a batch of images, and what becomes of its result when one layer alone
-/// is quantized.
+/// float_tensors: every tensor of a float network for a batch of images, and what becomes of its result when one layer
+/// alone is quantized.
 ///
 ///     float_tensors floats(plan);
 ///     floats.run(images, count);                     all tensors

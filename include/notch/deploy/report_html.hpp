@@ -1,6 +1,6 @@
 /// @file
-/// to_html: a report as one HTML file that loads nothing: charts are inline SVG, colours follow the reader's scheme, the
-/// only script sorts the table. It is readable without it, on paper and on a telephone.
+/// to_html: a report as one HTML file that loads nothing: charts are inline SVG, colours follow the reader's scheme,
+/// the only script sorts the table. It is readable without it, on paper and on a telephone.
 ///
 /// Names of networks and layers, and all texts of the caller, are escaped: a hostile model cannot put markup into it.
 /// A network of 100 layers takes about 1.5 MB, most of it histograms.

@@ -1,8 +1,9 @@
 /// @file
 /// to_json: a report as JSON, in UTF-8, everything that deploy/report_types.hpp has under the same names.
 ///
-/// What is missing, NaN and infinity are null: an SQNR of null beside a cosine of 1 says that nothing was lost. Doubles are
-/// written with as many digits as it takes to read the same number back. Bytes of names that are no UTF-8 become U+FFFD.
+/// What is missing, NaN and infinity are null: an SQNR of null beside a cosine of 1 says that nothing was lost. Doubles
+/// are written with as many digits as it takes to read the same number back. Bytes of names that are no UTF-8 become
+/// U+FFFD.
 #pragma once
 
 #include <notch/deploy/report_text.hpp>

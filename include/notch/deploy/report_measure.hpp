@@ -1,8 +1,8 @@
 /// @file
 /// Measures of a report: errors of tensors, bars of histograms, shares of values that are clipped.
 ///
-/// Widths of bars are powers of two and their ends multiples of them, so that bars of a calibration histogram are unions of
-/// its bins, and lose nothing.
+/// Widths of bars are powers of two and their ends multiples of them, so that bars of a calibration histogram are
+/// unions of its bins, and lose nothing.
 #pragma once
 
 #include <notch/core/int_math.hpp>
@@ -32,7 +32,8 @@ public:
         both_ += x * y;
         noise_ += (x - y) * (x - y);
     }
-    /// 10 log10(sum x^2 / sum (x - y)^2), and the cosine. Two zero tensors have cosine 1, a zero one and another have 0.
+    /// 10 log10(sum x^2 / sum (x - y)^2), and the cosine. Two zero tensors have cosine 1, a zero one and another have
+    /// 0.
     [[nodiscard]] report_error error() const noexcept {
         constexpr double infinity = std::numeric_limits<double>::infinity();
         report_error to;
@@ -51,8 +52,8 @@ private:
     double noise_ = 0;
 };
 
-/// Bars from the one that holds min to the one that holds max, at most `most` of them, in the narrowest width of at least
-/// 2^least. Precondition: min or max is not 0.
+/// Bars from the one that holds min to the one that holds max, at most `most` of them, in the narrowest width of at
+/// least 2^least. Precondition: min or max is not 0.
 inline void place_bars(report_histogram& to, int least, std::size_t most = report_bars) {
     double width = exp2_exact(std::max(least, -1000));
     while (std::floor(to.max / width) - std::floor(to.min / width) + 1 > static_cast<double>(most))

@@ -38,8 +38,8 @@ template <class Arch = simd::default_arch>
     return {};
 }
 
-/// All steps. `seconds`: per step, for one image; empty where nobody measured them. Raises shape_error for another number of
-/// them.
+/// All steps. `seconds`: per step, for one image; empty where nobody measured them. Raises shape_error for another
+/// number of them.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::vector<report_step> steps_of(const program& from, std::span<const double> seconds = {},
                                                 std::size_t images = 1, std::size_t tasks = 1) {

@@ -16,8 +16,8 @@
 
 namespace notch::detail {
 
-/// Bytes of the UTF-8 sequence that a text begins with; 0 where it begins with none. Overlong forms, surrogates and numbers
-/// above 0x10ffff are none.
+/// Bytes of the UTF-8 sequence that a text begins with; 0 where it begins with none. Overlong forms, surrogates and
+/// numbers above 0x10ffff are none.
 [[nodiscard]] inline std::size_t utf8_length(std::string_view text) noexcept {
     const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
     const unsigned char first = byte(0);

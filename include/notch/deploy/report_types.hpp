@@ -1,9 +1,9 @@
 /// @file
-/// What a report of a quantized network holds: numbers, texts and bars, no tensors. report.hpp fills it; report_json.hpp and
-/// report_html.hpp write it. Whoever wants another form of it includes this file and nothing else.
+/// What a report of a quantized network holds: numbers, texts and bars, no tensors. report.hpp fills it;
+/// report_json.hpp and report_html.hpp write it. Whoever wants another form of it includes this file and nothing else.
 ///
-/// Sizes are for one image, in bytes, products and seconds. Shares lie in [0, 1]. What nobody measured or gave is empty.
-/// Layers are the groups of a plan (ptq/layer_groups.hpp): what an integer program runs as one step.
+/// Sizes are for one image, in bytes, products and seconds. Shares lie in [0, 1]. What nobody measured or gave is
+/// empty. Layers are the groups of a plan (ptq/layer_groups.hpp): what an integer program runs as one step.
 #pragma once
 
 #include <cstddef>
