@@ -41,6 +41,7 @@
 #include <notch/conv/resize_nearest.hpp>
 
 #include <notch/deploy/as_qdq.hpp>
+#include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/run.hpp>

@@ -47,7 +47,8 @@ struct pixel_scaling {
     void check(std::size_t channels) const {
         const auto check_list = [channels](const char* what, const std::vector<double>& list, bool may_be_zero) {
             if (list.size() > 1 && list.size() != channels)
-                detail::raise<shape_error>("pixels: ", list.size(), " numbers of ", what, " for ", channels, " channels");
+                detail::raise<shape_error>("pixels: ", list.size(), " numbers of ", what, " for ", channels,
+                                           " channels");
             for (const double x : list)
                 if (!std::isfinite(x) || (x == 0 && !may_be_zero))
                     detail::raise<range_error>("pixels: ", what, " is ", x, "; it has to be finite",
@@ -97,7 +98,8 @@ class pixel_table {
 public:
     /// `front`: constant maps behind the input, see front_of. Raises the errors of pixel_scaling::check, and range_error where
     /// a pixel becomes NaN or infinity.
-    explicit pixel_table(const program& to, const pixel_scaling& scaling = {}, const std::vector<affine_map>& front = {})
+    explicit pixel_table(const program& to, const pixel_scaling& scaling = {},
+                         const std::vector<affine_map>& front = {})
         : channels_(to.input().shape[2]), size_(to.input().size()), table_(256 * channels_) {
         scaling.check(channels_);
         std::vector<float> values(table_.size()); // [C, 256]
@@ -134,7 +136,7 @@ public:
 
 private:
     std::size_t channels_;
-    std::size_t size_; ///< of one image
+    std::size_t size_;                ///< of one image
     std::vector<std::uint8_t> table_; ///< [C, 256]
 };
 

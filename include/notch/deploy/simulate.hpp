@@ -127,6 +127,12 @@ public:
     /// runner, without its softmax. Raises shape_error for another number of floats.
     template <class Visitor>
     void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor) {
+        run(images, count, results, visitor, [](std::size_t, std::span<const double>) {});
+    }
+    /// The same; sums(g, sums [count, O, ...] of group g without its bias) is called before they are used.
+    template <class Visitor, class Sums>
+    void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor,
+             const Sums& sums) {
         const std::size_t size = element_count(plan_.net.tensors[plan_.input].shape);
         if (images.size() != count * size)
             detail::raise<shape_error>("simulator: ", images.size(), " floats for ", count, " images of ",
@@ -140,7 +146,13 @@ public:
         show(plan_.input, visitor);
         for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
             const std::size_t output = plan_.groups[g].where.output;
-            std::visit([&](const auto& op) { compute(g, op); }, layer_of(g).op);
+            if (plan_.groups[g].weights) {
+                const std::vector<double> total = sums_of(g);
+                sums(g, std::span<const double>(total));
+                finish_sums(g, total);
+            } else {
+                std::visit([&](const auto& op) { compute(g, op); }, layer_of(g).op);
+            }
             if (plan_.tensors[output])
                 show(output, visitor);
         }
@@ -181,9 +193,7 @@ private:
         return job;
     }
 
-    void compute(std::size_t g, const convolution&) { sums(g); }
-    void compute(std::size_t g, const linear&) { sums(g); }
-    void sums(std::size_t g) {
+    [[nodiscard]] std::vector<double> sums_of(std::size_t g) const {
         const layer_group& where = plan_.groups[g].where;
         detail::float_job job = job_of(g);
         std::vector<std::size_t> in = shape(where.inputs[0]);
@@ -204,7 +214,7 @@ private:
         } else {
             detail::convolve_exactly(units_[g].conv, job, total.data());
         }
-        finish_sums(g, total);
+        return total;
     }
     void finish_sums(std::size_t g, const std::vector<double>& total) {
         const layer_group& where = plan_.groups[g].where;
