@@ -1,7 +1,7 @@
 /// @file
 /// pixel_table: from bytes of pixels to the codes that a program takes, by one look-up each.
 ///
-///     x    = float((pixel * scale - mean) / deviation)             pixel_scaling: what the network was trained with
+///     x    = float((pixel * scale - mean) / deviation)             pixel_scaling: what the network was trained with; in doubles
 ///     y    = constant maps behind the input of the network, in floats, where it has any
 ///     code = clamp(round(y / scale of the codes) + zero point)     program::code_of
 ///
@@ -41,7 +41,7 @@ struct pixel_scaling {
         const auto of = [channel](const std::vector<double>& list, double none) {
             return list.empty() ? none : list[list.size() == 1 ? 0 : channel];
         };
-        return static_cast<float>((pixel * scale - of(mean, 0)) / of(deviation, 1));
+        return static_cast<float>(std::fma(static_cast<double>(pixel), scale, -of(mean, 0)) / of(deviation, 1));
     }
     /// Raises shape_error for another number of channels, range_error for numbers that are not finite, and deviations of 0.
     void check(std::size_t channels) const {
