@@ -31,6 +31,7 @@ struct row {
     std::string name;                      ///< what is computed
     std::string mnk;                       ///< shape of a matrix product, "128x3072x768"; empty elsewhere
     std::string conv;                      ///< shape of a convolution, "56x56x64-64_3x3"; empty elsewhere
+    std::string batch;                     ///< images at a time, "b32"; empty where no network runs
     std::string bits;                      ///< code type
     std::string grain;                     ///< granularity
     std::string requant;                   ///< scale type
@@ -43,12 +44,15 @@ struct row {
     std::string peak_name;                 ///< what the peak is
     std::string peer;                      ///< the other library; empty where there is none
     std::optional<double> peer_ns;         ///< median time of its call
+    std::optional<double> steps_percent;   ///< sum of the times of a network's steps, of the time of all of it
+    std::optional<double> peak_mb;         ///< most memory that the process had, in 10^6 bytes
 };
 
 /// Another library that does the same work.
 struct peer {
     std::string name;
     std::function<void()> call;
+    std::function<double()> timed{}; ///< instead of `call`: runs once elsewhere, and returns the nanoseconds of that
 };
 
 /// Work measured by one row.
@@ -62,10 +66,14 @@ struct work {
     double units = 0;           ///< what the peak is counted in (bytes, operations), in one call
     double peak_units = 0;      ///< the same in one call of `peak`
     bool warm = false;          ///< every timed call follows an untimed one: data in the caches, threads awake
+    double items = 1;           ///< a call does this many of what times are counted for
+    std::function<double()> steps_percent{}; ///< of row::steps_percent; may be empty
 };
 
 /// The shape that names a row, if it has one.
-inline const std::string& shape_of(const row& r) { return r.conv.empty() ? r.mnk : r.conv; }
+inline const std::string& shape_of(const row& r) {
+    return !r.batch.empty() ? r.batch : r.conv.empty() ? r.mnk : r.conv;
+}
 
 /// Name of a row without its results; rows of the same work differ in their peer only.
 inline std::string key_of(const row& r) {
@@ -99,9 +107,16 @@ inline double median(std::vector<double> list) {
 class lane {
 public:
     lane(const std::function<void()>& call, bool warm) : call_(&call), warm_(warm) {}
+    lane(const peer& other, bool warm)
+        : call_(&other.call), timed_(other.timed ? &other.timed : nullptr), warm_(warm) {}
 
-    /// Decides how many calls make a batch of 20 microseconds. One call must have been made before.
+    /// Makes a first call, and decides how many make a batch of 20 microseconds.
     void choose_batch() {
+        if (timed_ != nullptr) {
+            static_cast<void>((*timed_)());
+            return;
+        }
+        (*call_)();
         constexpr double long_enough = 20'000.0;
         const double once = median({time_of(*call_), time_of(*call_), time_of(*call_)});
         batch_ = once < long_enough ? static_cast<std::size_t>(std::ceil(long_enough / std::max(once, 1.0))) : 1;
@@ -109,6 +124,8 @@ public:
 
     /// Nanoseconds of one call, which are kept.
     double run() {
+        if (timed_ != nullptr)
+            return times_.emplace_back((*timed_)());
         if (warm_)
             (*call_)();
         const double total = time_of([this] {
@@ -123,6 +140,7 @@ public:
 
 private:
     const std::function<void()>* call_;
+    const std::function<double()>* timed_ = nullptr;
     std::vector<double> times_;
     std::size_t batch_ = 1;
     bool warm_;
@@ -133,12 +151,9 @@ inline void measure(benchmark::State& state, row result, const work& task) {
     lane peak(task.peak, task.warm);
     lane ours(task.ours, task.warm);
     std::vector<lane> theirs;
-    task.ours();
     ours.choose_batch();
-    for (const peer& other : task.peers) {
-        other.call();
-        theirs.emplace_back(other.call, task.warm).choose_batch();
-    }
+    for (const peer& other : task.peers)
+        theirs.emplace_back(other, task.warm).choose_batch();
     for (auto _ : state) {
         if (task.peak)
             peak.run();
@@ -148,40 +163,65 @@ inline void measure(benchmark::State& state, row result, const work& task) {
         // Short work would otherwise repeat many thousand times, with its longer peers.
         state.SetIterationTime(std::max(spent, 250'000.0) * 1e-9);
     }
-    result.ns = ours.ns();
-    result.gops = task.operations / result.ns;
+    const double call_ns = ours.ns();
+    result.ns = call_ns / task.items;
+    result.gops = task.operations / call_ns;
     if (task.bytes > 0)
-        result.gbps = task.bytes / result.ns;
+        result.gbps = task.bytes / call_ns;
     if (task.peak) {
-        result.percent_of_peak = 100.0 * (task.units / result.ns) / (task.peak_units / peak.ns());
+        result.percent_of_peak = 100.0 * (task.units / call_ns) / (task.peak_units / peak.ns());
         result.peak_name = task.peak_name;
     }
+    if (task.steps_percent)
+        result.steps_percent = task.steps_percent();
     std::erase_if(rows(), [&](const row& r) { return key_of(r) == key_of(result); });
     if (theirs.empty())
         rows().push_back(result);
     for (std::size_t i = 0; i < theirs.size(); ++i) {
         result.peer = task.peers[i].name;
-        result.peer_ns = theirs[i].ns();
+        result.peer_ns = theirs[i].ns() / task.items;
         rows().push_back(result);
     }
+}
+
+/// The row whose turn it is, and its work.
+inline std::pair<std::string, std::unique_ptr<work>>& current_work() {
+    static std::pair<std::string, std::unique_ptr<work>> current;
+    return current;
 }
 
 /// Registers a row under the name row/[shape/]bits/grain/requant/rounding/threads. `prepare` makes the work when its turn
 /// comes; the work of the row before is destroyed first.
 inline void add(row what, std::function<work()> prepare) {
     const std::string name = key_of(what);
-    benchmark::RegisterBenchmark(
-        name.c_str(),
-        [what = std::move(what), prepare = std::move(prepare), name](benchmark::State& state) {
-            static std::string current;
-            static std::unique_ptr<work> task; // a row is run several times, until it has lasted long enough
-            if (current != name) {
-                task.reset();
-                task = std::make_unique<work>(prepare());
-                current = name;
-            }
-            measure(state, what, *task);
-        })
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [what = std::move(what), prepare = std::move(prepare), name](benchmark::State& state) {
+                                     // A row is run several times, until it has lasted long enough.
+                                     auto& [current, task] = current_work();
+                                     if (current != name) {
+                                         task.reset();
+                                         task = std::make_unique<work>(prepare());
+                                         current = name;
+                                     }
+                                     measure(state, what, *task);
+                                 })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+}
+
+/// Registers a row that is measured once, by a call that fills in its numbers.
+inline void add_once(row what, std::function<void(row&)> fill) {
+    const std::string name = key_of(what);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [what = std::move(what), fill = std::move(fill)](benchmark::State& state) {
+                                     row result = what;
+                                     for (auto _ : state) {
+                                         fill(result);
+                                         state.SetIterationTime(result.ns * 1e-9);
+                                     }
+                                     rows().push_back(result);
+                                 })
+        ->Iterations(1)
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond);
 }
@@ -220,12 +260,13 @@ inline void write_json(const std::string& path) {
     for (const row& r : rows()) {
         const std::string ratio = r.peer_ns ? number(*r.peer_ns / r.ns) : "null";
         file << separator << "  {\"row\": \"" << r.name << "\", \"mnk\": " << text(r.mnk)
-             << ", \"conv\": " << text(r.conv) << ", \"bits\": \"" << r.bits << "\", \"grain\": \"" << r.grain
-             << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \"" << r.rounding
-             << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns) << ", \"gops\": " << number(r.gops)
-             << ", \"gbps\": " << number(r.gbps) << ", \"percent_of_peak\": " << number(r.percent_of_peak)
-             << ", \"peak_name\": " << text(r.peak_name) << ", \"peer\": " << text(r.peer)
-             << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio << "}";
+             << ", \"conv\": " << text(r.conv) << ", \"batch\": " << text(r.batch) << ", \"bits\": \"" << r.bits
+             << "\", \"grain\": \"" << r.grain << "\", \"requant\": \"" << r.requant << "\", \"rounding\": \""
+             << r.rounding << "\", \"threads\": " << r.threads << ", \"ns\": " << number(r.ns)
+             << ", \"gops\": " << number(r.gops) << ", \"gbps\": " << number(r.gbps)
+             << ", \"percent_of_peak\": " << number(r.percent_of_peak) << ", \"peak_name\": " << text(r.peak_name)
+             << ", \"peer\": " << text(r.peer) << ", \"peer_ns\": " << number(r.peer_ns) << ", \"ratio\": " << ratio
+             << ", \"steps_percent\": " << number(r.steps_percent) << ", \"peak_mb\": " << number(r.peak_mb) << "}";
         separator = ",\n";
     }
     file << "\n]\n";
@@ -237,29 +278,45 @@ inline void write_json(const std::string& path) {
 }
 
 inline void print_table() {
-    std::size_t width = 0;
-    for (const row& r : rows())
-        width = std::max(width, shape_of(r).size());
-    const auto shape = [width](const std::string& text) {
-        return width == 0 ? text : std::string(std::max<std::size_t>(width + 1, 16) - text.size(), ' ').insert(0, text);
+    std::size_t name = 14;
+    std::size_t shape = 0;
+    std::size_t bits = 6;
+    for (const row& r : rows()) {
+        name = std::max(name, r.name.size());
+        shape = std::max(shape, shape_of(r).size());
+        bits = std::max(bits, r.bits.size());
+    }
+    if (shape > 0)
+        shape = std::max<std::size_t>(shape + 1, 16);
+    const auto cell = [](const std::string& text, std::size_t width) {
+        std::printf("%-*s", static_cast<int>(width), text.c_str());
     };
-    std::printf("%-14s %s%-6s %-22s %-13s %-13s %3s %12s %8s %7s %7s  %s\n", "row",
-                shape(width == 0 ? "" : "shape").c_str(), "bits", "grain", "requant", "rounding", "thr", "ns", "gops",
-                "GB/s", "% peak", "peer (peer_ns, ratio)");
     const auto optional = [](const std::optional<double>& value) {
         if (value)
             std::printf("%7.1f ", *value);
         else
             std::printf("%7s ", "-");
     };
+    cell("row", name + 1);
+    cell(shape == 0 ? "" : "shape", shape);
+    cell("bits", bits + 1);
+    std::printf("%-22s %-13s %-13s %3s %12s %8s %7s %7s  %s\n", "grain", "requant", "rounding", "thr", "ns", "gops",
+                "GB/s", "% peak", "peer (peer_ns, ratio)");
     std::string before;
     for (const row& r : rows()) {
         if (key_of(r) != before) {
-            std::printf("%s%-14s %s%-6s %-22s %-13s %-13s %3d %12.0f %8.2f ", before.empty() ? "" : "\n",
-                        r.name.c_str(), shape(shape_of(r)).c_str(), r.bits.c_str(), r.grain.c_str(), r.requant.c_str(),
-                        r.rounding.c_str(), r.threads, r.ns, r.gops);
+            std::printf("%s", before.empty() ? "" : "\n");
+            cell(r.name, name + 1);
+            cell(shape_of(r), shape);
+            cell(r.bits, bits + 1);
+            std::printf("%-22s %-13s %-13s %3d %12.0f %8.2f ", r.grain.c_str(), r.requant.c_str(), r.rounding.c_str(),
+                        r.threads, r.ns, r.gops);
             optional(r.gbps);
             optional(r.percent_of_peak);
+            if (r.steps_percent)
+                std::printf(" steps %.1f %%", *r.steps_percent);
+            if (r.peak_mb)
+                std::printf(" memory %.1f MB", *r.peak_mb);
         }
         before = key_of(r);
         if (r.peer_ns)
@@ -276,7 +333,9 @@ inline int run(int argc, char** argv) {
         return 2;
     benchmark::ConsoleReporter progress(benchmark::ConsoleReporter::OO_None);
     progress.SetOutputStream(&std::cerr);
-    if (benchmark::RunSpecifiedBenchmarks(&progress) == 0 || rows().empty()) {
+    const std::size_t count = benchmark::RunSpecifiedBenchmarks(&progress);
+    current_work().second.reset();
+    if (count == 0 || rows().empty()) {
         std::fprintf(stderr, "no row matches the filter\n");
         return 1;
     }

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Builds one room of benchmarks for this machine and prints its table.
 #
-#     bench/run.sh quant|gemm|conv|networks [--quick] [--filter REGEX] [--json FILE] [--shapes FILE]
+#     bench/run.sh quant|gemm|conv|networks [--quick] [--filter REGEX] [--json FILE] [--shapes FILE] [--model FILE]
 #
 # --quick    fewer repetitions
 # --filter   only rows whose name row/[shape/]bits/grain/requant/rounding/threads/manual_time matches
 # --json     also writes the rows as a JSON array
 # --shapes   gemm: a file of matrix products, one M N K a line; bench/gemm/shapes.txt is the default
 #            conv: a file of convolutions, as bench/conv/shapes.txt, which is the default
+# --model    networks: an ONNX file instead of those of the folder NOTCH_DATA (default: ../shared/data beside the project)
+#            and examples/shapes/shapes.onnx. Their peer is ONNX Runtime, where the environment variable NOTCH_ORT names a
+#            folder whose node_modules hold onnxruntime-node.
 # The compiler is that of the preset "bench"; the environment variable CXX selects another one.
 set -euo pipefail
 
@@ -21,10 +24,11 @@ quick=
 filter=
 json=
 shapes=
+model=
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) quick=1 ;;
-    --filter | --json | --shapes)
+    --filter | --json | --shapes | --model)
         if [ $# -lt 2 ]; then
             echo "run.sh: $1 needs a value" >&2
             usage
@@ -33,6 +37,7 @@ while [ $# -gt 0 ]; do
         --filter) filter=$2 ;;
         --json) json=$2 ;;
         --shapes) shapes=$2 ;;
+        --model) model=$2 ;;
         esac
         shift
         ;;
@@ -72,6 +77,10 @@ if [ -n "$shapes" ] && [ "$room" != gemm ] && [ "$room" != conv ]; then
     echo "run.sh: --shapes is for gemm and conv, not for $room" >&2
     exit 2
 fi
+if [ -n "$model" ] && [ "$room" != networks ]; then
+    echo "run.sh: --model is for networks, not for $room" >&2
+    exit 2
+fi
 # The build starts elsewhere.
 absolute() {
     case $1 in
@@ -81,6 +90,15 @@ absolute() {
 }
 json=$(absolute "$json")
 shapes=$(absolute "$shapes")
+model=$(absolute "$model")
+if [ -n "${NOTCH_ORT:-}" ]; then
+    NOTCH_ORT=$(absolute "$NOTCH_ORT")
+    export NOTCH_ORT
+fi
+if [ -n "${NOTCH_DATA:-}" ]; then
+    NOTCH_DATA=$(absolute "$NOTCH_DATA")
+    export NOTCH_DATA
+fi
 
 cd "$here/.."
 build=build/bench
@@ -97,6 +115,7 @@ options=()
 [ -z "$filter" ] || options+=("--benchmark_filter=$filter")
 [ -z "$json" ] || options+=(--json "$json")
 [ -z "$shapes" ] || options+=(--shapes "$shapes")
+[ -z "$model" ] || options+=(--model "$model")
 # Idle threads of a peer with OpenMP spin for milliseconds, beside whoever is measured next. This is some 20 microseconds.
 export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 exec "$build/bench/bench_$room" "${options[@]}"

@@ -120,13 +120,13 @@ private:
     }
 
     void check_spans(std::span<const float> images, std::size_t batch, std::span<float> dst) const {
-        check_span("the images", images.size(), batch, net_.input);
-        check_span("the destination", dst.size(), batch, net_.output);
+        check_span("the images have", images.size(), batch, net_.input);
+        check_span("the destination has", dst.size(), batch, net_.output);
     }
     void check_span(const char* what, std::size_t size, std::size_t batch, std::size_t index) const {
         const std::size_t count = size_of(index);
         if (size / count != batch || size % count != 0)
-            detail::raise<shape_error>("forward: ", what, " have ", size, " numbers; ", batch, " x ",
+            detail::raise<shape_error>("float_program: ", what, " ", size, " numbers; ", batch, " x ",
                                        net_.tensors[index].shape, " are needed");
     }
     /// A network without layers gives what it got.
