@@ -107,7 +107,7 @@ public:
           panel_memory_(memory + job.cut.sum_bytes) {}
 
     /// All sums of some rows and a group of panels: rows row .. row + rows of the product, of which operand(r) is the pointer
-    /// of number r.
+    /// of number r; or operand.list holds all pointers.
     template <class Operand>
     void run_group(std::size_t group, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
         const std::size_t first = group * job_.cut.tile_panels;
@@ -167,17 +167,22 @@ private:
         const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
         // Tiles of like size: the first ones have a row more.
         const std::size_t tile_count = ceil_div(rows, most_rows);
-        const std::size_t least = rows / tile_count;
-        const std::size_t longer = rows % tile_count;
+        const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
+        const std::size_t longer = rows - least * tile_count;
+        const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
+                                        find_kernel<Arch>(job_.choice, panels, std::min(least + 1, most_rows))};
         const bool waits = !part.first || !part.last;
         std::size_t stored = 0; // rows
         std::size_t begin = 0;
         for (std::size_t t = 0; t < tile_count; ++t) {
             const std::size_t tile_rows = least + (t < longer ? 1 : 0);
-            for (std::size_t r = 0; r < tile_rows; ++r)
-                pointers[r] = operand(begin + r);
+            if constexpr (requires { operand.list; })
+                work.rows = operand.list + begin;
+            else
+                for (std::size_t r = 0; r < tile_rows; ++r)
+                    pointers[r] = operand(begin + r);
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
-            find_kernel<Arch>(job_.choice, panels, tile_rows)(work);
+            kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
             if (part.last && (t % stored_tiles == stored_tiles - 1 || begin == rows)) {
                 store_(waits ? sum_memory_ + stored * stride : tiles,
