@@ -26,3 +26,13 @@ endif()
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
     set(CMAKE_BUILD_TYPE Release)
 endif()
+
+# Flags of tests and examples whose time is that of the compiler: what they hold of the library makes nothing of the
+# instruction set, or is compiled with full optimisation for the tests of kernels and of build variants. Sanitizers take a
+# third of the time without optimisation; notch_busy_flags are for tests that would make up for it at run time.
+set(notch_quick_flags -O1)
+set(notch_busy_flags -O1)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(notch_quick_flags -O0)
+    set(notch_busy_flags "") # those of the build
+endif()

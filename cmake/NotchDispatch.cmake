@@ -1,27 +1,7 @@
 # The static library notch::dispatch: the matrix kernels of every instruction set of the processor family. Each source
-# src/dispatch/<isa>.cpp is compiled with the flags of its instruction set, everything else without. The flags are those
-# that include/notch/simd/machine.hpp asks for before it names the instruction set.
+# src/dispatch/<isa>.cpp is compiled with the flags of its instruction set, everything else without.
 include(CheckCXXSourceCompiles)
-
-set(notch_dispatch_isas scalar)
-set(notch_dispatch_scalar_flags "")
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    list(APPEND notch_dispatch_isas sse41 avx2 avx_vnni avx512bw avx512vnni)
-    set(notch_dispatch_sse41_flags -msse4.1)
-    set(notch_dispatch_avx2_flags -mavx2 -mfma)
-    set(notch_dispatch_avx_vnni_flags ${notch_dispatch_avx2_flags} -mavxvnni)
-    set(notch_dispatch_avx512bw_flags ${notch_dispatch_avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd)
-    # gcc 12 warns of its own AVX-512 headers where their functions are inlined.
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-        list(APPEND notch_dispatch_avx512bw_flags -Wno-maybe-uninitialized)
-    endif()
-    set(notch_dispatch_avx512vnni_flags ${notch_dispatch_avx512bw_flags} -mavx512vnni)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-    list(APPEND notch_dispatch_isas neon64 neon_dotprod neon_i8mm)
-    set(notch_dispatch_neon64_flags "")
-    set(notch_dispatch_neon_dotprod_flags -march=armv8.2-a+dotprod)
-    set(notch_dispatch_neon_i8mm_flags -march=armv8.2-a+dotprod+i8mm)
-endif()
+include(NotchInstructionSets)
 
 add_library(notch_dispatch STATIC)
 add_library(notch::dispatch ALIAS notch_dispatch)
@@ -37,9 +17,9 @@ set(notch_dispatch_options -fvisibility=hidden -fno-exceptions
     $<$<OR:$<CONFIG:Debug>,$<STREQUAL:$<CONFIG>,>>:-O2>)
 
 set(notch_dispatch_carried "")
-foreach(isa IN LISTS notch_dispatch_isas)
+foreach(isa IN LISTS notch_isas)
     # One question for both: does the compiler take the flags, and has notch products for this instruction set?
-    set(CMAKE_REQUIRED_FLAGS "-std=c++20 ${notch_dispatch_${isa}_flags}")
+    set(CMAKE_REQUIRED_FLAGS "-std=c++20 ${notch_isa_${isa}_flags}")
     string(REPLACE ";" " " CMAKE_REQUIRED_FLAGS "${CMAKE_REQUIRED_FLAGS}")
     set(CMAKE_REQUIRED_INCLUDES "${PROJECT_SOURCE_DIR}/include")
     check_cxx_source_compiles("#include <notch/simd/int_kernels.hpp>
@@ -49,7 +29,7 @@ foreach(isa IN LISTS notch_dispatch_isas)
         target_sources(notch_dispatch PRIVATE src/dispatch/${isa}.cpp)
         target_compile_definitions(notch_dispatch PRIVATE NOTCH_DISPATCH_${isa})
         set_source_files_properties(src/dispatch/${isa}.cpp TARGET_DIRECTORY notch_dispatch PROPERTIES
-            COMPILE_OPTIONS "${notch_dispatch_${isa}_flags};${notch_dispatch_options}")
+            COMPILE_OPTIONS "${notch_isa_${isa}_flags};${notch_dispatch_options}")
     else()
         unset(NOTCH_CAN_DISPATCH_${isa} CACHE) # ask again next time
     endif()

@@ -1,5 +1,6 @@
 # The tests of some rooms once more: without optimisation, with relaxed floating point, with fused multiply-add.
 file(GLOB sources CONFIGURE_DEPENDS quant/*.cpp)
+list(FILTER sources EXCLUDE REGEX "/canonical\\.cpp$") # bytes
 notch_test(quant.unoptimised SOURCES ${sources} FLAGS -O0)
 set(sources quant/fitting.cpp quant/golden.cpp quant/onnx.cpp)
 notch_test(quant.fast_math SOURCES ${sources} FLAGS -O3 -ffast-math LINK_FLAGS -ffast-math)
@@ -10,6 +11,9 @@ list(FILTER sources EXCLUDE REGEX "/machine\\.cpp$")
 notch_test(simd.unoptimised SOURCES ${sources} FLAGS -O0 LEVEL ${notch_fma_level})
 notch_test(simd.fast_math SOURCES ${sources} FLAGS -O3 -ffast-math -ffp-contract=fast LINK_FLAGS -ffast-math
            LEVEL ${notch_fma_level})
+
+notch_test(gemm.contracted SOURCES gemm/reference.cpp FLAGS -O3 -ffp-contract=fast LEVEL ${notch_fma_level})
+set(helpers gemm/products.cpp gemm/cases.cpp)
 set(fast_math FLAGS -O3 -ffast-math -ffp-contract=fast LINK_FLAGS -ffast-math LEVEL ${notch_fma_level})
 notch_test(gemm.unoptimised SOURCES gemm/matrix.cpp HELPERS ${helpers} FLAGS -O0 LEVEL ${notch_fma_level})
 notch_test(gemm.fast_math SOURCES gemm/matrix.cpp HELPERS ${helpers} ${fast_math})

@@ -1,8 +1,9 @@
 /// @file
-/// notch: a command that shows what the library does.
+/// notch: a command that quantizes networks, runs them, and shows what the library does.
 ///
 /// Exit codes: 0 success, 1 failure, 2 a command line that cannot be obeyed.
 #include "grains.hpp"
+#include "network_commands.hpp"
 #include "options.hpp"
 #include "report.hpp"
 
@@ -17,12 +18,20 @@
 namespace {
 
 constexpr const char* help_text =
-    R"(notch: what the granularity of scales costs and what it gives
+    R"(notch: quantizes neural networks and runs them in integers
 
-  notch --version         the version of the library
-  notch --help            this text
-  notch info              compiler and instruction set of this program
-  notch grains [options]  quantize one weight tensor at every granularity and compare
+  notch inspect MODEL      layers of an ONNX model, shapes, MACs, bytes
+  notch quantize MODEL     find scales and codes; show the plan, save it, export it
+  notch evaluate MODEL     accuracy and time in floats, simulated and in integers
+  notch compare MODEL      differences layer by layer
+  notch export MODEL FILE  the quantized network as an ONNX model
+  notch bench MODEL        latencies of 8, 4 and 2 bits
+  notch grains [options]   quantize one weight tensor at every granularity and compare
+  notch info               compiler and instruction set of this program
+  notch --version          the version of the library
+  notch --help             this text; notch evaluate --help says what evaluate takes, and so on
+
+Exit codes: 0 success, 1 wrong input, 2 a command line that cannot be obeyed.
 
 Options of notch grains, as --name value or --name=value:
 
@@ -79,6 +88,8 @@ void run(std::span<const char* const> arguments) {
     }
     if (command == "grains")
         return run_grains(arguments.subspan(1));
+    if (tool::is_network_command(command))
+        return tool::run_network_command(arguments);
     if (command != "--version" && command != "--help" && command != "-h" && command != "info")
         throw tool::usage_error("notch: there is no command '" + std::string(command) + "'; try notch --help");
     if (arguments.size() > 1)

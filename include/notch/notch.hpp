@@ -40,10 +40,19 @@
 #include <notch/conv/reference.hpp>
 #include <notch/conv/resize_nearest.hpp>
 
+#include <notch/deploy/as_qdq.hpp>
+#include <notch/deploy/correct_biases.hpp>
+#include <notch/deploy/lower.hpp>
+#include <notch/deploy/program.hpp>
+#include <notch/deploy/run.hpp>
+#include <notch/deploy/simulate.hpp>
+
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
+#include <notch/epilogue/add_rescaled_residual.hpp>
 #include <notch/epilogue/add_residual.hpp>
 #include <notch/epilogue/fixed_point_requantize.hpp>
+#include <notch/epilogue/real_factors.hpp>
 #include <notch/epilogue/real_requantize.hpp>
 #include <notch/epilogue/shift_requantize.hpp>
 #include <notch/epilogue/stage.hpp>
@@ -56,6 +65,10 @@
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/reference.hpp>
 
+#include <notch/io/npy.hpp>
+#include <notch/io/npz.hpp>
+#include <notch/io/qdq_model.hpp>
+
 #include <notch/model/cost.hpp>
 #include <notch/model/float_gemm.hpp>
 #include <notch/model/fold_batch_norm.hpp>
@@ -64,9 +77,6 @@
 #include <notch/model/network.hpp>
 #include <notch/model/shapes.hpp>
 #include <notch/model/simplify.hpp>
-#include <notch/io/npy.hpp>
-#include <notch/io/npz.hpp>
-#include <notch/io/qdq_model.hpp>
 
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
@@ -76,6 +86,15 @@
 #include <notch/observe/mse.hpp>
 #include <notch/observe/observer.hpp>
 #include <notch/observe/percentile.hpp>
+
+#include <notch/ptq/calibrate.hpp>
+#include <notch/ptq/fit_activations.hpp>
+#include <notch/ptq/fit_weights.hpp>
+#include <notch/ptq/layer_groups.hpp>
+#include <notch/ptq/make_plan.hpp>
+#include <notch/ptq/plan.hpp>
+#include <notch/ptq/policy.hpp>
+#include <notch/ptq/prepare.hpp>
 
 #include <notch/quant/canonical_bytes.hpp>
 #include <notch/quant/fit.hpp>

@@ -30,6 +30,14 @@ foreach(level IN LISTS notch_emulated_levels)
     endif()
 endforeach()
 
+# Where it is, whether run.sh finds a kernel to boot: notch_can_emulate_<level>.
+foreach(level IN LISTS notch_emulated_levels)
+    set(notch_can_emulate_${level} NO)
+    if(notch_not_emulated_${level} STREQUAL "" AND EXISTS "${PROJECT_SOURCE_DIR}/build/emulate/vmlinuz")
+        set(notch_can_emulate_${level} YES)
+    endif()
+endforeach()
+
 function(notch_emulate target level)
     if(NOT level IN_LIST notch_emulated_levels)
         return()

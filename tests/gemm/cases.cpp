@@ -96,6 +96,12 @@ products::pool shuffling_threads(std::uint64_t seed) {
     };
 }
 
+bool packs_alike(std::span<const detail::weight_term> terms, const packed_weights& packed) {
+    return std::ranges::all_of(products::instruction_sets(), [&](const products::instruction_set& set) {
+        return std::ranges::equal(set.pack(terms, packed.name()).bytes(), packed.bytes());
+    });
+}
+
 std::string first_difference(sequence& random, const activations& a, const packed_weights& packed,
                              const results& expected) {
     // The packed bytes themselves end where the forbidden page begins: they are a multiple of 64.

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -160,6 +161,9 @@ template <class Q> results wanted(const activations& a, const quantized_tensor<Q
 /// Calls each task on one of three threads, in an order that has nothing to do with their numbers.
 products::pool shuffling_threads(std::uint64_t seed);
 
+/// True where every instruction set packs these terms into the same bytes.
+bool packs_alike(std::span<const detail::weight_term> terms, const packed_weights& packed);
+
 /// Runs a product on every instruction set, with strides, alignments, tasks and workspaces by chance, between guard pages,
 /// and returns a description of the first one that differs from `expected`, or an empty text.
 std::string first_difference(sequence& random, const activations& a, const packed_weights& packed,
@@ -168,6 +172,9 @@ std::string first_difference(sequence& random, const activations& a, const packe
 /// All of it for one weight matrix.
 template <class Q> std::string check(sequence& random, const activations& a, const quantized_tensor<Q, 2>& w) {
     const packed_weights packed = pack(w);
+    const detail::weight_term term = detail::term_of(w);
+    if (!packs_alike({&term, 1}, packed))
+        return "packed bytes depend on the instruction set";
     return first_difference(random, a, packed, wanted(a, w, packed));
 }
 

@@ -24,6 +24,8 @@ template <class Q> std::uint64_t packed_twice(weight_shape s) {
     auto w = weights<Q>(random, s);
     const packed_weights one = pack(w);
     CHECK(one.bytes().size() == packed_size(w));
+    const detail::weight_term term = detail::term_of(w);
+    CHECK(packs_alike({&term, 1}, one));
     CHECK(one.bytes().size() % 64 == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(one.bytes().data()) % 64 == 0);
     {

@@ -1,17 +1,19 @@
 /// @file
-/// gemm of every instruction set that the flags allow, behind function pointers: products.cpp is the only file of the
-/// tests that compiles all the kernels.
+/// pack and gemm of every instruction set that the flags allow, behind function pointers: products.cpp is the only file of
+/// the tests that compiles all the kernels.
 #pragma once
 
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/real_requantize.hpp>
 #include <notch/epilogue/shift_requantize.hpp>
 #include <notch/gemm/gemm.hpp>
+#include <notch/gemm/pack.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <variant>
 
 namespace products {
@@ -38,13 +40,15 @@ struct instruction_set {
     std::size_t tile_rows;
     std::size_t tile_panels;
     bool has_quad8;
+    notch::packed_weights (*pack)(std::span<const notch::detail::weight_term>, const std::string& name);
     notch::detail::kernel_choice (*choose)(const notch::detail::packed_header&);
     std::size_t (*workspace)(const notch::packed_weights&, std::size_t rows, std::size_t tasks);
     void (*run)(const left_operand&, const notch::packed_weights&, const any_output&, const notch::gemm_options&,
                 const pool&);
 };
 
-/// All that this program is compiled for, the weakest first.
+/// All that this program is compiled for, the weakest first. With ONLY_THE_STRONGEST the others are left to the programs
+/// that are compiled for them.
 std::span<const instruction_set> instruction_sets();
 
 } // namespace products

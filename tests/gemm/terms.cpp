@@ -26,6 +26,8 @@ template <class Coarse, class Fine> void check_terms(std::uint64_t seed, weight_
         for (std::int32_t& e : c.params.scales)
             e += k;
         const packed_weights packed = pack_terms(c, f);
+        const detail::weight_term terms[] = {detail::term_of(c), detail::term_of(f)};
+        REQUIRE(packs_alike(terms, packed));
         activations a = left_of(random, random.size(1, 20), fine.inputs);
         a.scale = 0;
         results r;

@@ -114,7 +114,7 @@ TEST_CASE("An array is written as NumPy writes it", "[npy]") {
     check(std::vector<std::int32_t>{1, 2, 3, 4, 5, -6}, "<i4",
           std::string("\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5\0\0\0\xfa\xff\xff\xff", 24));
     check(std::vector<std::int64_t>{1, 0, 0, 0, 0, -6}, "<i8",
-          std::string("\1", 1) + std::string(39, '\0') + "\xfa" + std::string(7, '\xff'));
+          std::string("\1", 1) + std::string(39, '\0') + "\xfa\xff\xff\xff\xff\xff\xff\xff");
     check(std::vector<float>{1, 2, 3, 4, 5, -6}, "<f4",
           std::string("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40\0\0\xa0\x40\0\0\xc0\xc0", 24));
     check(std::vector<double>{1, 0, 0, 0, 0, -6}, "<f8",

@@ -363,7 +363,7 @@ TEST_CASE("One initializer in many layers cannot fill the memory", "[onnx]") {
     m.count("w", {1000, 1000});
     std::string from = "x";
     for (int i = 0; i < 200; ++i) {
-        const std::string to = i == 199 ? "y" : "t" + std::to_string(i);
+        const std::string to = i == 199 ? std::string("y") : notch::detail::text("t", i);
         m.node("Gemm", {from, "w"}, {to});
         from = to;
     }

@@ -94,7 +94,7 @@ struct network_builder {
         net.input = net.output = net.add_tensor("input", image);
     }
     std::size_t add(const notch::operation& op, const extents& shape, const std::vector<std::size_t>& inputs = {}) {
-        const std::string name = "layer" + std::to_string(net.layers.size());
+        const std::string name = notch::detail::text("layer", net.layers.size());
         const std::size_t output = net.add_tensor(name + ".out", shape);
         net.layers.push_back({name, op, inputs.empty() ? std::vector{net.output} : inputs, output});
         net.output = output;

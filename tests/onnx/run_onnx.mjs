@@ -1,17 +1,17 @@
 // Runs a model of ONNX with one input and one output by ONNX Runtime:
 //
-//   node run_onnx.mjs MODEL INPUT.npy OUTPUT.npy [disabled|basic|extended|all]
+//   node run_onnx.mjs MODEL INPUT.npy OUTPUT.npy [disabled|basic|extended|all] [exact]
 //
 // Inputs and outputs are .npy files of float32, row-major. The last word says how much of the graph ONNX Runtime may rewrite;
-// the default is all. The package onnxruntime-node (npm install --ignore-scripts onnxruntime-node) is looked for in the
+// the default is all. With exact, kernels that saturate on processors without VNNI are not used. The package onnxruntime-node (npm install --ignore-scripts onnxruntime-node) is looked for in the
 // folder NOTCH_ORT, or in the current one. Without it the script says so and ends with 77, which CTest takes for skipped.
 import { createRequire } from "node:module";
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-const [model, inputFile, outputFile, level = "all"] = process.argv.slice(2);
+const [model, inputFile, outputFile, level = "all", exact = ""] = process.argv.slice(2);
 if (outputFile === undefined) {
-    console.error("usage: node run_onnx.mjs MODEL INPUT.npy OUTPUT.npy [disabled|basic|extended|all]");
+    console.error("usage: node run_onnx.mjs MODEL INPUT.npy OUTPUT.npy [disabled|basic|extended|all] [exact]");
     process.exit(2);
 }
 
@@ -48,7 +48,9 @@ function writeNpy(file, shape, values) {
     writeFileSync(file, Buffer.concat([head, Buffer.from(header, "latin1"), data]));
 }
 
-const session = await runtime.InferenceSession.create(model, { graphOptimizationLevel: level, logSeverityLevel: 3 });
+const options = { graphOptimizationLevel: level, logSeverityLevel: 3 };
+if (exact === "exact") options.extra = { session: { x64quantprecision: "1" } };
+const session = await runtime.InferenceSession.create(model, options);
 if (session.inputNames.length !== 1 || session.outputNames.length !== 1)
     throw new Error(`${model} has ${session.inputNames.length} inputs and ${session.outputNames.length} outputs`);
 const { shape, values } = readNpy(inputFile);

@@ -70,12 +70,11 @@ namespace detail {
         const operation& op = from.net.layers[group.where.layer].op;
         const auto* conv = std::get_if<convolution>(&op);
         qdq_layer& layer = to.layers[group.where.layer];
-        layer.weights = detail::qdq_of(weights, conv != nullptr ? conv->weights.shape
-                                                                : std::get<linear>(op).weights.shape);
+        layer.weights =
+            detail::qdq_of(weights, conv != nullptr ? conv->weights.shape : std::get<linear>(op).weights.shape);
         qdq_bias bias{weights.bias, {}};
         for (std::size_t o = 0; o < weights.bias.size(); ++o)
-            bias.scales.push_back(
-                static_cast<float>(sum_scale(weights, *from.tensors[group.where.inputs[0]], o)));
+            bias.scales.push_back(static_cast<float>(sum_scale(weights, *from.tensors[group.where.inputs[0]], o)));
         layer.bias = std::move(bias);
     }
     return to;

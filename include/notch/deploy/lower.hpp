@@ -29,8 +29,7 @@ namespace notch {
 namespace detail {
 
 /// Weights of a plan, with exponents for scales, as packing takes them. `Bits`: 2, 4 or 8.
-template <int Bits>
-[[nodiscard]] auto as_quantized(const planned_weights& from, const std::string& name) {
+template <int Bits> [[nodiscard]] auto as_quantized(const planned_weights& from, const std::string& name) {
     using q = quantizer<bits<Bits>, sub_layer<>, power_of_two<>>;
     quantized_tensor<q, 4> to;
     const extents<4> shape{from.shape[0], from.shape[1], from.shape[2], from.shape[3]};
@@ -170,8 +169,8 @@ private:
                                                 std::holds_alternative<linear>(from_.net.layers[reader].op) ||
                                                 std::holds_alternative<softmax>(from_.net.layers[reader].op));
         if (!is_vector && shape != result && !order_is_known)
-            raise<unsupported_error>("lower: layer '", layer_of(g).name, "' reshapes [H, W, C] = ", shape, " to ", result,
-                                     "; only products and the result of the network may follow that");
+            raise<unsupported_error>("lower: layer '", layer_of(g).name, "' reshapes [H, W, C] = ", shape, " to ",
+                                     result, "; only products and the result of the network may follow that");
         place_[where.output] = where.inputs[0];
     }
 
@@ -290,8 +289,8 @@ private:
         const planned_weights& weights = *from_.groups[g].weights;
         for (std::size_t o = 0; o < weights.least.size(); ++o)
             if (weights.least[o] != least[o])
-                raise<range_error>("lower: layer '", layer_of(g).name, "', output ", o, ": the plan says sums of scale 2^",
-                                   weights.least[o], ", the codes 2^", least[o]);
+                raise<range_error>("lower: layer '", layer_of(g).name, "', output ", o,
+                                   ": the plan says sums of scale 2^", weights.least[o], ", the codes 2^", least[o]);
         sum_stage stage;
         stage.bias = weights.bias;
         const tensor_codes& input = *from_.tensors[where.inputs[0]];

@@ -1,5 +1,5 @@
 /// @file
-/// runner: runs a program in memory of its own. One per thread; the program is shared.
+/// runner: runs a program in memory of its own, on the kernels of an instruction set. One per thread; the program is shared.
 #pragma once
 
 #include <notch/core/dense_tensor.hpp>
@@ -7,6 +7,7 @@
 #include <notch/core/executor.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/run_step.hpp>
+#include <notch/simd/arch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -18,8 +19,8 @@
 
 namespace notch {
 
-/// Memory for a program, and its main loop.
-class runner {
+/// Memory for a program, and its main loop. `runner run(p, 32)` takes the instruction set of the compiler's flags.
+template <class Arch = simd::default_arch> class runner {
 public:
     /// Memory for up to `most` images at a time, in up to `tasks` tasks per layer. The program must outlive the runner.
     /// Raises range_error for no image or no task, and every error that a step of the program could raise.
@@ -28,15 +29,16 @@ public:
         if (most == 0 || tasks == 0)
             detail::raise<range_error>("runner: ", most, " images in ", tasks, " tasks; at least one each");
         const program_data& data = from.data();
-        arena_ = detail::aligned_buffer<std::uint8_t>(checked_product(data.arena_bytes, most, "bytes of an arena") + slack);
+        arena_ =
+            detail::aligned_buffer<std::uint8_t>(checked_product(data.arena_bytes, most, "bytes of an arena") + slack);
         reals_.resize(checked_product(data.tensors[data.output].size(), most, "floats of a result"));
         std::size_t workspace = 0;
         for (std::size_t count = 1; count <= most; ++count)
             for (const program_step& step : data.steps)
-                workspace = std::max(workspace, detail::workspace_of(context_of(count, serial_), step));
+                workspace = std::max(workspace, detail::workspace_of<Arch>(context_of(count, serial_), step));
         workspace_.resize(workspace);
         for (const program_step& step : data.steps) // no image: every check, and no work
-            detail::run_step(context_of(0, serial_), step);
+            detail::run_step<Arch>(context_of(0, serial_), step);
     }
     runner(const runner&) = delete;
     runner& operator=(const runner&) = delete;
@@ -50,8 +52,8 @@ public:
     /// is called behind each step. Raises range_error for more images than there is memory for, shape_error for spans of other
     /// sizes.
     template <class After, executor Executor = serial>
-    void operator()(std::span<const std::uint8_t> codes, std::size_t count, std::span<float> results, const After& after,
-                    Executor&& run = {}) {
+    void operator()(std::span<const std::uint8_t> codes, std::size_t count, std::span<float> results,
+                    const After& after, Executor&& run = {}) {
         const program_data& data = program_.data();
         const std::size_t size = program_.input().size();
         if (count > most_)
@@ -62,7 +64,7 @@ public:
         const detail::run_context context = context_of(count, run);
         std::ranges::copy(codes, context.codes(data.input));
         for (std::size_t s = 0; s < data.steps.size(); ++s) {
-            detail::run_step(context, data.steps[s]);
+            detail::run_step<Arch>(context, data.steps[s]);
             after(s);
         }
         finish(context, results);
@@ -71,7 +73,8 @@ public:
     template <executor Executor = serial>
     void operator()(std::span<const std::uint8_t> codes, std::size_t count, std::span<float> results,
                     Executor&& run = {}) {
-        (*this)(codes, count, results, [](std::size_t) {}, run);
+        (*this)(
+            codes, count, results, [](std::size_t) {}, run);
     }
 
     /// Codes [count, H, W, C] of a tensor of the last run of `count` images, as long as no later step has written over
@@ -85,7 +88,11 @@ private:
     static constexpr std::size_t slack = 64;
 
     template <class Executor> [[nodiscard]] detail::run_context context_of(std::size_t count, Executor& run) {
-        return {program_.data(), arena_.data(), count, reals_.data(), {tasks_, std::as_writable_bytes(std::span(workspace_))},
+        return {program_.data(),
+                arena_.data(),
+                count,
+                reals_.data(),
+                {tasks_, std::as_writable_bytes(std::span(workspace_))},
                 {detail::executor_ref(run)}};
     }
     /// Turns [H, W, C] into [C, H, W], codes into floats; then the softmax.
@@ -98,8 +105,9 @@ private:
         for (std::size_t i = 0; i < context.count * from.size(); ++i) {
             const std::size_t n = i / from.size();
             const std::size_t pixel = i % from.size() / channels;
-            const float x = is_real ? context.reals[i]
-                                    : static_cast<float>((context.codes(data.output)[i] - from.zero_point) * from.scale);
+            const float x = is_real
+                                ? context.reals[i]
+                                : static_cast<float>((context.codes(data.output)[i] - from.zero_point) * from.scale);
             results[n * from.size() + i % channels * pixels + pixel] = x;
         }
         for (std::size_t n = 0; data.softmax && n < context.count; ++n)

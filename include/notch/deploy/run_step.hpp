@@ -16,8 +16,8 @@
 #include <notch/deploy/step.hpp>
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
-#include <notch/epilogue/add_residual.hpp>
 #include <notch/epilogue/add_rescaled_residual.hpp>
+#include <notch/epilogue/add_residual.hpp>
 #include <notch/epilogue/fixed_point_requantize.hpp>
 #include <notch/epilogue/real_factors.hpp>
 #include <notch/epilogue/shift_requantize.hpp>
@@ -93,7 +93,7 @@ void with_epilogue(const run_context& context, const program_step& step, const s
                    shift_requantize{to.exponent});
         else
             rescale(bias | add_rescaled_residual<std::uint8_t>{codes, other.zero_point, stage.residual.multipliers,
-                                                                  stage.residual.exponents});
+                                                               stage.residual.exponents});
     }
 }
 
@@ -105,29 +105,30 @@ void run_with_sums(const run_context& context, const program_step& step, const s
                strided_view<float, 4>(context.reals, context.shape(step.output)));
     else
         with_epilogue<Residuals>(context, step, stage,
-                      [&](const auto& epilogue) { kernel(epilogue, context.view(step.output)); });
+                                 [&](const auto& epilogue) { kernel(epilogue, context.view(step.output)); });
 }
 
-inline void run_work(const run_context& context, const program_step& step, const conv_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const conv_step& work) {
     run_with_sums<true>(context, step, work.stage, [&](const auto& epilogue, const auto& dst) {
-        conv2d(context.image(step.inputs[0]), work.filters, work.geometry, epilogue, dst, context.options, context.run);
+        conv2d<Arch>(context.image(step.inputs[0]), work.filters, work.geometry, epilogue, dst, context.options,
+                     context.run);
     });
 }
 
-inline void run_work(const run_context& context, const program_step& step, const depthwise_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const depthwise_step& work) {
     run_with_sums(context, step, work.stage, [&](const auto& epilogue, const auto& dst) {
-        depthwise_conv2d(context.image(step.inputs[0]), work.weights, work.geometry, epilogue, dst, context.options,
-                         context.run);
+        depthwise_conv2d<Arch>(context.image(step.inputs[0]), work.weights, work.geometry, epilogue, dst,
+                               context.options, context.run);
     });
 }
 
-inline void run_work(const run_context& context, const program_step& step, const linear_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const linear_step& work) {
     const image_codes<std::uint8_t> from = context.image(step.inputs[0]);
-    const activation_codes<std::uint8_t> rows{{from.codes.data(), {context.count, work.weights.inputs()}},
-                                              from.zero_point, from.exponent, 0};
+    const activation_codes<std::uint8_t> rows{
+        {from.codes.data(), {context.count, work.weights.inputs()}}, from.zero_point, from.exponent, 0};
     run_with_sums(context, step, work.stage, [&](const auto& epilogue, const auto& dst) {
         const strided_view to(dst.data(), extents<2>{context.count, work.weights.outputs()});
-        gemm(rows, work.weights, epilogue, to, context.options, context.run);
+        gemm<Arch>(rows, work.weights, epilogue, to, context.options, context.run);
     });
 }
 
@@ -136,7 +137,7 @@ inline void run_work(const run_context& context, const program_step& step, const
     return {to.exponent, to.zero_point, lowest, highest};
 }
 
-inline void run_work(const run_context& context, const program_step& step, const sum_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const sum_step& work) {
     const run_tensor& to = context.tensor(step.output);
     if (context.program.scales == scale_form::power_of_two) {
         add(context.image(step.inputs[0]), context.image(step.inputs[1]), codes_of(to, work.lowest, work.highest),
@@ -154,12 +155,14 @@ inline void run_work(const run_context& context, const program_step& step, const
         dst[i] = target.code(sum_of(a[i] - zero_a, b[i] - zero_b));
 }
 
-inline void run_work(const run_context& context, const program_step& step, const max_pool_step& work) {
-    max_pool2d(context.constant(step.inputs[0]), work.geometry, context.view(step.output), context.tasks(), context.run);
+template <class Arch> void run_work(const run_context& context, const program_step& step, const max_pool_step& work) {
+    max_pool2d(context.constant(step.inputs[0]), work.geometry, context.view(step.output), context.tasks(),
+               context.run);
 }
 
 /// Means whose scale changes by a factor that is no power of two.
-inline void rescaled_means(const run_context& context, const program_step& step, const average_pool_step& work) {
+template <class Arch>
+void rescaled_means(const run_context& context, const program_step& step, const average_pool_step& work) {
     const image_codes<std::uint8_t> from = context.image(step.inputs[0]);
     const run_tensor& to = context.tensor(step.output);
     const code_target target{to.zero_point, 0, to.highest};
@@ -172,8 +175,8 @@ inline void rescaled_means(const run_context& context, const program_step& step,
         const window_span rows = span_of_window(height, oh);
         for (std::size_t ow = 0; ow < to.shape[1]; ++ow) {
             const window_span columns = span_of_window(width, ow);
-            const std::size_t pixels = work.geometry.count_include_pad ? rows.counted * columns.counted
-                                                                       : rows.inside() * columns.inside();
+            const std::size_t pixels =
+                work.geometry.count_include_pad ? rows.counted * columns.counted : rows.inside() * columns.inside();
             const q31 factor = to_q31(work.factor / static_cast<double>(pixels));
             for (std::size_t c = 0; c < to.shape[2]; ++c) {
                 std::int32_t sum_of = 0;
@@ -186,13 +189,14 @@ inline void rescaled_means(const run_context& context, const program_step& step,
     });
 }
 
-inline void run_work(const run_context& context, const program_step& step, const average_pool_step& work) {
+template <class Arch>
+void run_work(const run_context& context, const program_step& step, const average_pool_step& work) {
     const run_tensor& to = context.tensor(step.output);
     if (context.program.scales == scale_form::power_of_two)
         average_pool2d(context.image(step.inputs[0]), work.geometry, codes_of(to, 0, to.highest),
                        context.view(step.output), context.tasks(), context.run);
     else
-        rescaled_means(context, step, work);
+        rescaled_means<Arch>(context, step, work);
 }
 
 /// Bytes that lie side by side behind an axis of [H, W, C], and how often the axis occurs before it.
@@ -205,7 +209,7 @@ struct axis_runs {
     }
 };
 
-inline void run_work(const run_context& context, const program_step& step, const concat_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const concat_step& work) {
     const run_tensor& to = context.tensor(step.output);
     const bool powers = context.program.scales == scale_form::power_of_two;
     const axis_runs whole(to.shape, work.axis, context.count);
@@ -241,7 +245,7 @@ NOTCH_INLINE void copy_short(std::uint8_t* to, const std::uint8_t* from, std::si
     std::memcpy(to + count - piece, from + count - piece, piece); // the rest, and some bytes again
 }
 
-inline void run_work(const run_context& context, const program_step& step, const slice_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const slice_step& work) {
     const strided_view<const std::uint8_t, 4> from = context.constant(step.inputs[0]);
     const strided_view<std::uint8_t, 4> dst = context.view(step.output);
     const std::size_t width = dst.extent(2);
@@ -267,7 +271,7 @@ inline void run_work(const run_context& context, const program_step& step, const
         }
 }
 
-inline void run_work(const run_context& context, const program_step& step, const pad_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const pad_step& work) {
     const strided_view<const std::uint8_t, 4> from = context.constant(step.inputs[0]);
     const strided_view<std::uint8_t, 4> dst = context.view(step.output);
     std::memset(dst.data(), work.value, dst.size());
@@ -287,7 +291,7 @@ inline void run_work(const run_context& context, const program_step& step, const
         }
 }
 
-inline void run_work(const run_context& context, const program_step& step, const clip_step& work) {
+template <class Arch> void run_work(const run_context& context, const program_step& step, const clip_step& work) {
     const std::uint8_t* from = context.codes(step.inputs[0]);
     std::uint8_t* to = context.codes(step.output);
     for (std::size_t i = 0; i < context.count * context.tensor(step.output).size(); ++i)
@@ -295,20 +299,20 @@ inline void run_work(const run_context& context, const program_step& step, const
 }
 
 /// Bytes of workspace of a step.
-[[nodiscard]] inline std::size_t workspace_of(const run_context& context, const program_step& step) {
+template <class Arch> [[nodiscard]] std::size_t workspace_of(const run_context& context, const program_step& step) {
     const std::size_t tasks = context.options.tasks;
     if (const auto* conv = std::get_if<conv_step>(&step.work))
-        return conv_workspace(context.image(step.inputs[0]), conv->filters, conv->geometry, tasks);
+        return conv_workspace<Arch>(context.image(step.inputs[0]), conv->filters, conv->geometry, tasks);
     if (const auto* depthwise = std::get_if<depthwise_step>(&step.work))
-        return depthwise_workspace(context.image(step.inputs[0]), depthwise->weights, depthwise->geometry, tasks);
+        return depthwise_workspace<Arch>(context.image(step.inputs[0]), depthwise->weights, depthwise->geometry, tasks);
     if (const auto* product = std::get_if<linear_step>(&step.work))
-        return gemm_workspace(product->weights, context.count, tasks);
+        return gemm_workspace<Arch>(product->weights, context.count, tasks);
     return 0;
 }
 
 /// Runs one step.
-inline void run_step(const run_context& context, const program_step& step) {
-    std::visit([&](const auto& work) { run_work(context, step, work); }, step.work);
+template <class Arch> void run_step(const run_context& context, const program_step& step) {
+    std::visit([&](const auto& work) { run_work<Arch>(context, step, work); }, step.work);
 }
 
 } // namespace notch::detail

@@ -18,6 +18,7 @@
 #include <notch/model/network.hpp>
 #include <notch/ptq/layer_groups.hpp>
 #include <notch/ptq/plan.hpp>
+#include <notch/simd/arch.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -46,8 +47,8 @@ namespace detail {
 
 /// A layer with weights as a convolution of numbers in units of their scales.
 struct unit_convolution {
-    convolution conv{};          ///< weights code * 2^(exponent - least), no bias
-    double largest_sum = 0;      ///< of magnitudes of the weights of one output
+    convolution conv{};     ///< weights code * 2^(exponent - least), no bias
+    double largest_sum = 0; ///< of magnitudes of the weights of one output
 };
 
 [[nodiscard]] inline unit_convolution unit_convolution_of(const planned_weights& weights, const operation& op) {
@@ -80,8 +81,8 @@ inline void convolve_exactly(const convolution& op, const float_job& job, double
     const std::vector<std::size_t>& in = *job.inputs[0].shape;
     const std::vector<std::size_t>& out = *job.shape;
     const std::vector<std::size_t>& w = op.weights.shape;
-    const auto inside = [](std::size_t at, std::size_t tap, std::size_t stride, std::size_t dilation, std::size_t before,
-                           std::size_t extent) -> std::optional<std::size_t> {
+    const auto inside = [](std::size_t at, std::size_t tap, std::size_t stride, std::size_t dilation,
+                           std::size_t before, std::size_t extent) -> std::optional<std::size_t> {
         const std::size_t place = at * stride + tap * dilation;
         return place < before || place - before >= extent ? std::nullopt : std::optional(place - before);
     };
@@ -100,10 +101,9 @@ inline void convolve_exactly(const convolution& op, const float_job& job, double
                                 if (!h || !x)
                                     continue;
                                 const std::size_t channel = o / (out[0] / op.groups) * w[1] + i;
-                                total += static_cast<double>(
-                                             op.weights.values[((o * w[1] + i) * w[2] + kh) * w[3] + kw]) *
-                                         static_cast<double>(
-                                             job.inputs[0].image(n)[(channel * in[1] + *h) * in[2] + *x]);
+                                total +=
+                                    static_cast<double>(op.weights.values[((o * w[1] + i) * w[2] + kh) * w[3] + kw]) *
+                                    static_cast<double>(job.inputs[0].image(n)[(channel * in[1] + *h) * in[2] + *x]);
                             }
                     *to++ = total;
                 }
@@ -112,14 +112,14 @@ inline void convolve_exactly(const convolution& op, const float_job& job, double
 } // namespace detail
 
 /// Computes a plan in doubles, see above.
-class simulator {
+template <class Arch = simd::default_arch> class simulator {
 public:
     /// The plan must outlive the simulator.
     explicit simulator(const plan& from) : plan_(from) {
         for (const planned_group& group : from.groups)
-            units_.push_back(group.weights ? detail::unit_convolution_of(*group.weights,
-                                                                         from.net.layers[group.where.layer].op)
-                                           : detail::unit_convolution());
+            units_.push_back(group.weights
+                                 ? detail::unit_convolution_of(*group.weights, from.net.layers[group.where.layer].op)
+                                 : detail::unit_convolution());
     }
 
     /// Runs `count` images of floats [count, C, H, W] of the tensor that codes enter. visitor(tensor, codes [count, C, H, W])
@@ -127,6 +127,12 @@ public:
     /// runner, without its softmax. Raises shape_error for another number of floats.
     template <class Visitor>
     void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor) {
+        run(images, count, results, visitor, [](std::size_t, std::span<const double>) {});
+    }
+    /// The same; sums(g, sums [count, O, ...] of group g without its bias) is called before they are used.
+    template <class Visitor, class Sums>
+    void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor,
+             const Sums& sums) {
         const std::size_t size = element_count(plan_.net.tensors[plan_.input].shape);
         if (images.size() != count * size)
             detail::raise<shape_error>("simulator: ", images.size(), " floats for ", count, " images of ",
@@ -140,7 +146,13 @@ public:
         show(plan_.input, visitor);
         for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
             const std::size_t output = plan_.groups[g].where.output;
-            std::visit([&](const auto& op) { compute(g, op); }, layer_of(g).op);
+            if (plan_.groups[g].weights) {
+                const std::vector<double> total = sums_of(g);
+                sums(g, std::span<const double>(total));
+                finish_sums(g, total);
+            } else {
+                std::visit([&](const auto& op) { compute(g, op); }, layer_of(g).op);
+            }
             if (plan_.tensors[output])
                 show(output, visitor);
         }
@@ -181,9 +193,7 @@ private:
         return job;
     }
 
-    void compute(std::size_t g, const convolution&) { sums(g); }
-    void compute(std::size_t g, const linear&) { sums(g); }
-    void sums(std::size_t g) {
+    [[nodiscard]] std::vector<double> sums_of(std::size_t g) const {
         const layer_group& where = plan_.groups[g].where;
         detail::float_job job = job_of(g);
         std::vector<std::size_t> in = shape(where.inputs[0]);
@@ -199,12 +209,12 @@ private:
         if (units_[g].largest_sum * 255 < exp2_exact(24)) {
             std::vector<float> floats(total.size());
             job.output = floats.data();
-            detail::compute<simd::default_arch>(units_[g].conv, job);
+            detail::compute<Arch>(units_[g].conv, job);
             std::ranges::copy(floats, total.begin());
         } else {
             detail::convolve_exactly(units_[g].conv, job, total.data());
         }
-        finish_sums(g, total);
+        return total;
     }
     void finish_sums(std::size_t g, const std::vector<double>& total) {
         const layer_group& where = plan_.groups[g].where;
@@ -221,9 +231,8 @@ private:
             double s = total[i] + weights.bias[o];
             if (residual != nullptr)
                 s += rescaled(static_cast<double>((*residual)[i]), plan_.tensors[*where.residual]->scale / unit);
-            to[i] = plan_.tensors[where.output]
-                        ? bounded(rescaled_sum(s, unit / plan_.tensors[where.output]->scale), g)
-                        : static_cast<float>(s) * static_cast<float>(unit);
+            to[i] = plan_.tensors[where.output] ? bounded(rescaled_sum(s, unit / plan_.tensors[where.output]->scale), g)
+                                                : static_cast<float>(s) * static_cast<float>(unit);
         }
     }
     /// A residual in the scale of the sums: an integer.
@@ -234,9 +243,12 @@ private:
     /// A sum in the scale of the result, rounded.
     [[nodiscard]] double rescaled_sum(double s, double factor) const {
         switch (plan_.scales) {
-        case scale_form::power_of_two: return std::nearbyint(s * factor);
-        case scale_form::fixed_point: return detail::times_q31(s, to_q31(factor));
-        case scale_form::real: break;
+        case scale_form::power_of_two:
+            return std::nearbyint(s * factor);
+        case scale_form::fixed_point:
+            return detail::times_q31(s, to_q31(factor));
+        case scale_form::real:
+            break;
         }
         const float product = static_cast<float>(s) * static_cast<float>(factor);
         return std::nearbyint(static_cast<double>(product));
@@ -265,8 +277,12 @@ private:
         }
     }
     void compute(std::size_t g, const max_pool& op) { by_model(g, op); }
-    void compute(std::size_t g, const reshape&) { values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]]; }
-    void compute(std::size_t g, const softmax&) { values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]]; }
+    void compute(std::size_t g, const reshape&) {
+        values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]];
+    }
+    void compute(std::size_t g, const softmax&) {
+        values_[plan_.groups[g].where.output] = values_[plan_.groups[g].where.inputs[0]];
+    }
     void compute(std::size_t g, const slice& op) { by_model(g, op); }
     void compute(std::size_t g, const pad& op) {
         const tensor_codes& to = *plan_.tensors[plan_.groups[g].where.output];
@@ -292,7 +308,7 @@ private:
         detail::float_job job = job_of(g);
         values_[plan_.groups[g].where.output].resize(job.count * count_);
         job.output = values_[plan_.groups[g].where.output].data();
-        detail::compute<simd::default_arch>(op, job);
+        detail::compute<Arch>(op, job);
     }
     /// Sums of windows, and their numbers of pixels, from the model room: means of x, and of 1, times the kernel.
     void means(std::size_t g, const average_pool& op) {
@@ -309,8 +325,8 @@ private:
             for (const std::size_t h : rows.inside)
                 for (const std::size_t w : columns.inside)
                     total += static_cast<double>(channel[h * in[2] + w]);
-            const std::size_t pixels = op.count_include_pad ? rows.counted * columns.counted
-                                                            : rows.inside.size() * columns.inside.size();
+            const std::size_t pixels =
+                op.count_include_pad ? rows.counted * columns.counted : rows.inside.size() * columns.inside.size();
             const double count = static_cast<double>(pixels);
             to.push_back(bounded(plan_.scales == scale_form::power_of_two
                                      ? rounded_quotient(total * factor, count)
@@ -361,7 +377,7 @@ private:
             job.inputs[k].data = parts[k].data();
         values_[where.output].resize(job.count * count_);
         job.output = values_[where.output].data();
-        detail::compute<simd::default_arch>(op, job);
+        detail::compute<Arch>(op, job);
     }
     void write_results(std::span<float> results) const {
         const std::vector<float>& from = values_[plan_.net.output];

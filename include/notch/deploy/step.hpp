@@ -30,9 +30,9 @@ struct run_tensor {
     std::size_t offset = 0;             ///< in the arena, for one image
     std::int32_t exponent = 0;          ///< scale = 2^exponent, where scales are powers of two
     double scale = 1;
-    std::int32_t zero_point = 0;        ///< unsigned code of 0
-    std::int32_t highest = 255;         ///< largest code; the smallest is 0
-    std::int32_t lowest_code = 0;       ///< what the plan calls code 0
+    std::int32_t zero_point = 0;  ///< unsigned code of 0
+    std::int32_t highest = 255;   ///< largest code; the smallest is 0
+    std::int32_t lowest_code = 0; ///< what the plan calls code 0
     /// Codes of one image.
     [[nodiscard]] std::size_t size() const noexcept { return shape[0] * shape[1] * shape[2]; }
 };
@@ -40,11 +40,11 @@ struct run_tensor {
 /// What follows the sums of a layer with weights.
 struct sum_stage {
     std::vector<std::int32_t> bias{};
-    std::int32_t lowest = 0;           ///< of codes less the zero point
+    std::int32_t lowest = 0; ///< of codes less the zero point
     std::int32_t highest = 0;
-    fixed_point_factors fixed{};       ///< scales of sums / scale of the result, where scales are fixed points
-    std::vector<float> real{};         ///< the same where they are real; scales of the sums where the result is
-    fixed_point_factors residual{};    ///< scale of the residual / scales of the sums, but for powers of two
+    fixed_point_factors fixed{};    ///< scales of sums / scale of the result, where scales are fixed points
+    std::vector<float> real{};      ///< the same where they are real; scales of the sums where the result is
+    fixed_point_factors residual{}; ///< scale of the residual / scales of the sums, but for powers of two
 };
 
 /// A convolution, dense or grouped.

@@ -147,7 +147,7 @@ void read_elements(std::vector<T>& to, std::span<const std::byte> bytes, const n
 /// An array as the bytes of a .npy file of version 1.0. Raises shape_error where extents and elements differ.
 [[nodiscard]] inline std::vector<std::byte> npy_bytes(const npy_array& array) {
     std::string head =
-        "{'descr': '" + std::string(detail::npy_descrs[array.values.index()]) + "', 'fortran_order': False, 'shape': (";
+        detail::text("{'descr': '", detail::npy_descrs[array.values.index()], "', 'fortran_order': False, 'shape': (");
     for (std::size_t axis = 0; axis < array.shape.size(); ++axis)
         head += std::to_string(array.shape[axis]) + (array.shape.size() == 1 ? "," : "") +
                 (axis + 1 < array.shape.size() ? ", " : "");

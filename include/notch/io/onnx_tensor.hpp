@@ -7,6 +7,7 @@
 #pragma once
 
 #include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/io/file_bytes.hpp>
 #include <notch/io/onnx_proto.hpp>
 
@@ -198,7 +199,7 @@ private:
         if constexpr (std::is_same_v<Stored, std::uint16_t>) {
             return half_to_float(value);
         } else if constexpr (std::is_same_v<Stored, double>) {
-            if (std::abs(value) > std::numeric_limits<float>::max() && !std::isinf(value))
+            if (std::abs(value) > std::numeric_limits<float>::max() && !is_non_finite(value))
                 fail("the number ", value, ", which is beyond the range of float");
             return static_cast<float>(value);
         } else {

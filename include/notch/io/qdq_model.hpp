@@ -16,11 +16,11 @@
 #pragma once
 
 #include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/model/network.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -95,7 +95,7 @@ inline void check_qdq_params(const qdq_params& params, const std::vector<std::si
     if (!params.zero_points.empty() && params.zero_points.size() != count)
         raise<shape_error>(what, ": ", params.zero_points.size(), " zero points for ", count, " scales");
     for (const float scale : params.scales)
-        if (!(scale > 0 && scale <= std::numeric_limits<float>::max()))
+        if (!(scale > 0) || is_non_finite(scale))
             raise<range_error>(what, ": a scale of ", scale, ", which is not positive and finite");
     for (const std::int32_t zero_point : params.zero_points)
         if (zero_point < lowest || zero_point > highest)
@@ -113,9 +113,9 @@ inline void check_qdq_weights(const qdq_weights& weights, const std::vector<std:
         [&](const auto& codes) {
             if (codes.size() != element_count(shape))
                 raise<shape_error>(what, ": ", codes.size(), " codes for weights of extents ", shape);
-            for (const int code : codes)
+            for (const auto code : codes)
                 if (code < weights.params.lowest || code > weights.params.highest)
-                    raise<range_error>(what, ": a code of ", code, ", outside ", weights.params.lowest, " to ",
+                    raise<range_error>(what, ": a code of ", code + 0, ", outside ", weights.params.lowest, " to ",
                                        weights.params.highest);
         },
         weights.codes);
@@ -127,7 +127,7 @@ inline void check_qdq_bias(const qdq_bias& bias, std::size_t outputs, const std:
         raise<shape_error>(what, ": a bias of ", bias.codes.size(), " codes and ", bias.scales.size(), " scales for ",
                            outputs, " outputs");
     for (const float scale : bias.scales)
-        if (!(scale > 0 && scale <= std::numeric_limits<float>::max()))
+        if (!(scale > 0) || is_non_finite(scale))
             raise<range_error>(what, ": a scale of the bias of ", scale, ", which is not positive and finite");
 }
 

@@ -47,7 +47,7 @@ struct conv_lines {
     [[nodiscard]] std::size_t band() const {
         constexpr std::size_t floats = std::size_t{1} << 16;
         const std::size_t line = checked_product(depth(), width, "an unfolded line");
-        return std::clamp<std::size_t>(floats / line, 1, height);
+        return std::clamp<std::size_t>(floats / std::max<std::size_t>(line, 1), 1, height);
     }
 };
 

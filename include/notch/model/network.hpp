@@ -65,7 +65,7 @@ struct batch_norm {
     float epsilon = 1e-5F;
 };
 
-/// y = x * factor[c] + offset[c]: constant Mul, Div, Add and Sub. One number per channel, or one for all.
+/// y = x * factor[c] + offset[c]: constant Mul, Div, Add and Sub. One number per channel, one for all, or none: 1 and 0.
 struct affine_map {
     std::vector<float> factor{};
     std::vector<float> offset{};

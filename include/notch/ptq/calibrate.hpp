@@ -30,10 +30,10 @@ namespace notch {
 
 /// What calibration has seen.
 struct calibration {
-    prepared_network prepared{};                    ///< the network as it will be quantized
-    std::vector<layer_group> groups{};              ///< of it
+    prepared_network prepared{};                     ///< the network as it will be quantized
+    std::vector<layer_group> groups{};               ///< of it
     std::vector<std::optional<histogram>> tensors{}; ///< per tensor; those inside groups have none
-    std::size_t images = 0;                         ///< how many were seen
+    std::size_t images = 0;                          ///< how many were seen
 };
 
 /// Shows images to a network, see above.
@@ -81,8 +81,8 @@ private:
 
 /// How a calibration is run.
 struct calibration_options {
-    std::size_t batch = 32;                                    ///< images at a time
-    std::function<void(std::size_t, std::size_t)> progress{};  ///< called with images seen and images in all
+    std::size_t batch = 32;                                   ///< images at a time
+    std::function<void(std::size_t, std::size_t)> progress{}; ///< called with images seen and images in all
 };
 
 /// Shows all images [n, C, H, W] to a network. Raises shape_error unless the floats are whole images, and the errors of

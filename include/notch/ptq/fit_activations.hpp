@@ -24,26 +24,38 @@ namespace detail {
 /// Calls f.operator()<quantizer>() with the quantizer of activations of some bits.
 template <class Scale, class F> auto with_activation_quantizer(int bits_wanted, const F& f) {
     const auto call = [&]<int Bits>(std::integral_constant<int, Bits>) {
-        return f.template operator()<quantizer<notch::bits<Bits, unsigned_codes>, per_tensor, Scale, nearest_even, affine>>();
+        return f.template
+        operator()<quantizer<notch::bits<Bits, unsigned_codes>, per_tensor, Scale, nearest_even, affine>>();
     };
     switch (bits_wanted) {
-    case 2: return call(std::integral_constant<int, 2>());
-    case 3: return call(std::integral_constant<int, 3>());
-    case 4: return call(std::integral_constant<int, 4>());
-    case 5: return call(std::integral_constant<int, 5>());
-    case 6: return call(std::integral_constant<int, 6>());
-    case 7: return call(std::integral_constant<int, 7>());
-    default: return call(std::integral_constant<int, 8>());
+    case 2:
+        return call(std::integral_constant<int, 2>());
+    case 3:
+        return call(std::integral_constant<int, 3>());
+    case 4:
+        return call(std::integral_constant<int, 4>());
+    case 5:
+        return call(std::integral_constant<int, 5>());
+    case 6:
+        return call(std::integral_constant<int, 6>());
+    case 7:
+        return call(std::integral_constant<int, 7>());
+    default:
+        return call(std::integral_constant<int, 8>());
     }
 }
 
 /// The range that a rule makes of a histogram.
 template <class Q> [[nodiscard]] value_range range_under(const histogram& seen, const activation_policy& policy) {
     switch (policy.rule) {
-    case range_rule::by_min_max: break;
-    case range_rule::by_percentile: return percentile_rule(policy.percent).template range<Q>(seen);
-    case range_rule::by_mse: return lp_rule(policy.power).template range<Q>(seen);
-    case range_rule::by_kl: return kl_rule().template range<Q>(seen);
+    case range_rule::by_min_max:
+        break;
+    case range_rule::by_percentile:
+        return percentile_rule(policy.percent).template range<Q>(seen);
+    case range_rule::by_mse:
+        return lp_rule(policy.power).template range<Q>(seen);
+    case range_rule::by_kl:
+        return kl_rule().template range<Q>(seen);
     }
     return {seen.min(), seen.max()};
 }

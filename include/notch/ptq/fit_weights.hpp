@@ -30,10 +30,10 @@ namespace notch {
 
 /// Weights, and what is known of their layer.
 struct weights_to_fit {
-    std::span<const float> values{};     ///< [O, I, KH, KW]
-    std::vector<std::size_t> shape{};    ///< the same
-    std::vector<double> floors{};        ///< [O]: no scale is below it; empty: none
-    std::string_view name{};             ///< for messages
+    std::span<const float> values{};  ///< [O, I, KH, KW]
+    std::vector<std::size_t> shape{}; ///< the same
+    std::vector<double> floors{};     ///< [O]: no scale is below it; empty: none
+    std::string_view name{};          ///< for messages
 };
 
 namespace detail {
@@ -121,10 +121,14 @@ private:
 /// Extents of a block of a grain over [O, I], cut to them.
 [[nodiscard]] inline std::array<std::size_t, 2> block_extents(const grain& g, const std::vector<std::size_t>& shape) {
     switch (g.kind) {
-    case grain_kind::per_tensor: return {shape[0], shape[1]};
-    case grain_kind::per_channel: return {1, shape[1]};
-    case grain_kind::per_group: return {1, std::min(g.inputs, shape[1])};
-    case grain_kind::sub_layer: break;
+    case grain_kind::per_tensor:
+        return {shape[0], shape[1]};
+    case grain_kind::per_channel:
+        return {1, shape[1]};
+    case grain_kind::per_group:
+        return {1, std::min(g.inputs, shape[1])};
+    case grain_kind::sub_layer:
+        break;
     }
     return {std::min(g.outputs, shape[0]), std::min(g.inputs, shape[1])};
 }
@@ -224,8 +228,8 @@ private:
                 const double inverse = 1 / to_.scale(o, i);
                 for (std::size_t t = 0; t < taps; ++t) {
                     const std::size_t k = (o * to_.shape[1] + i) * taps + t;
-                    to_.codes[k] = static_cast<std::int8_t>(
-                        code_of(static_cast<double>(from_.values[k]), inverse, range_));
+                    to_.codes[k] =
+                        static_cast<std::int8_t>(code_of(static_cast<double>(from_.values[k]), inverse, range_));
                 }
             }
     }

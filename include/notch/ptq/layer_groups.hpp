@@ -24,11 +24,11 @@ namespace notch {
 
 /// Layers that run as one.
 struct layer_group {
-    std::size_t layer = 0;                    ///< the first of them: it gives the group its name and kind
-    std::vector<std::size_t> inputs{};        ///< tensors that the first layer reads
-    std::optional<std::size_t> residual{};    ///< tensor that is added
-    std::size_t output = 0;                   ///< tensor that the last layer writes
-    std::size_t last = 0;                     ///< number of the last layer
+    std::size_t layer = 0;                                  ///< the first of them: it gives the group its name and kind
+    std::vector<std::size_t> inputs{};                      ///< tensors that the first layer reads
+    std::optional<std::size_t> residual{};                  ///< tensor that is added
+    std::size_t output = 0;                                 ///< tensor that the last layer writes
+    std::size_t last = 0;                                   ///< number of the last layer
     float lowest = -std::numeric_limits<float>::infinity(); ///< results are clamped
     float highest = std::numeric_limits<float>::infinity();
 };
@@ -61,7 +61,8 @@ namespace detail {
 /// Groups while they are made.
 class group_builder {
 public:
-    explicit group_builder(const network& net) : net_(net), readers_(readers_of(net)), taken_(net.layers.size(), false) {
+    explicit group_builder(const network& net)
+        : net_(net), readers_(readers_of(net)), taken_(net.layers.size(), false) {
         for (std::size_t i = 0; i < net.layers.size(); ++i)
             writer_.resize(std::max(writer_.size(), net.layers[i].output + 1), none);
         writer_.resize(std::max(writer_.size(), net.tensors.size()), none);

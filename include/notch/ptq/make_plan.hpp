@@ -61,8 +61,8 @@ public:
     [[nodiscard]] plan make() {
         find_output();
         find_ends();
-        to_.tensors[to_.input] = fit(to_.input, policy_.first_last_bits != 0 ? policy_.first_last_bits
-                                                                              : policy_.activations.bits);
+        to_.tensors[to_.input] =
+            fit(to_.input, policy_.first_last_bits != 0 ? policy_.first_last_bits : policy_.activations.bits);
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
             plan_result(g);
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
@@ -83,7 +83,8 @@ private:
             for (std::size_t g = 0; g < to_.groups.size(); ++g)
                 found = found || layer_of(g).name == o.layer;
             if (!found)
-                raise<range_error>("the recipe names the layer '", o.layer, "', which '", to_.net.name, "' does not have");
+                raise<range_error>("the recipe names the layer '", o.layer, "', which '", to_.net.name,
+                                   "' does not have");
         }
     }
     /// The group that writes a tensor.
@@ -148,13 +149,12 @@ private:
         const operation& op = layer_of(g).op;
         if (std::holds_alternative<softmax>(op) || (to_.real_output && is_behind_output(where.output)))
             return;
-        to_.tensors[where.output] =
-            keeps_codes(op) ? to_.tensors[where.inputs[0]] : fit(where.output, result_bits(g));
+        to_.tensors[where.output] = keeps_codes(op) ? to_.tensors[where.inputs[0]] : fit(where.output, result_bits(g));
     }
     /// Whether a tensor is the real one, or a reshape of it.
     [[nodiscard]] bool is_behind_output(std::size_t tensor) const {
-        for (auto g = writer_of(tensor); tensor != real_tensor_ && g && std::holds_alternative<reshape>(layer_of(*g).op);
-             g = writer_of(tensor))
+        for (auto g = writer_of(tensor);
+             tensor != real_tensor_ && g && std::holds_alternative<reshape>(layer_of(*g).op); g = writer_of(tensor))
             tensor = to_.groups[*g].where.inputs[0];
         return tensor == real_tensor_;
     }
@@ -196,7 +196,8 @@ private:
             least = std::max(least, to_.tensors[where.output]->scale / (input * exp2_exact(result_shift)));
         std::vector<double> result(from.shape[0], least);
         for (std::size_t o = 0; o < from.bias->size(); ++o)
-            result[o] = std::max(least, std::abs(static_cast<double>((*from.bias)[o])) / (input * exp2_exact(bias_bits)));
+            result[o] =
+                std::max(least, std::abs(static_cast<double>((*from.bias)[o])) / (input * exp2_exact(bias_bits)));
         return result;
     }
     [[nodiscard]] planned_weights plan_weights(std::size_t g) const {
@@ -210,8 +211,8 @@ private:
             wanted.cut = o->cut.value_or(wanted.cut);
             wanted.fit = o->fit.value_or(wanted.fit);
         }
-        planned_weights weights = fit_weights({*from.values, from.shape, floors(g, from), layer_of(g).name}, wanted,
-                                              policy_.scales);
+        planned_weights weights =
+            fit_weights({*from.values, from.shape, floors(g, from), layer_of(g).name}, wanted, policy_.scales);
         const tensor_codes& input = *to_.tensors[to_.groups[g].where.inputs[0]];
         weights.bias.assign(from.shape[0], 0);
         for (std::size_t c = 0; c < from.bias->size(); ++c)

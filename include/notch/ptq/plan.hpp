@@ -43,15 +43,15 @@ struct tensor_codes {
 struct planned_weights {
     int bits = 8;
     grain cut{};
-    std::vector<std::size_t> shape{};       ///< [O, I, KH, KW]; KH = KW = 1 for products
-    std::vector<std::int8_t> codes{};       ///< in that order
-    std::size_t block_outputs = 1;          ///< of a block
-    std::size_t block_inputs = 1;           ///< input channels of a block
-    std::vector<std::int32_t> exponents{};  ///< per block, row-major
-    std::vector<double> base{};             ///< [O], floats; 1 where scales are powers of two
-    std::vector<std::int32_t> least{};      ///< [O]: smallest exponent among the blocks that have codes other than 0
-    std::vector<std::int32_t> bias{};       ///< [O]
-    std::vector<std::uint32_t> floored{};   ///< outputs whose scale was raised so that bias and residual fit int32
+    std::vector<std::size_t> shape{};      ///< [O, I, KH, KW]; KH = KW = 1 for products
+    std::vector<std::int8_t> codes{};      ///< in that order
+    std::size_t block_outputs = 1;         ///< of a block
+    std::size_t block_inputs = 1;          ///< input channels of a block
+    std::vector<std::int32_t> exponents{}; ///< per block, row-major
+    std::vector<double> base{};            ///< [O], floats; 1 where scales are powers of two
+    std::vector<std::int32_t> least{};     ///< [O]: smallest exponent among the blocks that have codes other than 0
+    std::vector<std::int32_t> bias{};      ///< [O]
+    std::vector<std::uint32_t> floored{};  ///< outputs whose scale was raised so that bias and residual fit int32
 
     /// Blocks along the inputs.
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape[1], block_inputs); }
@@ -75,17 +75,18 @@ struct planned_group {
 
 /// A quantized network.
 struct plan {
-    network net{};                                      ///< folded and fused
+    network net{}; ///< folded and fused
     scale_form scales = scale_form::power_of_two;
     std::size_t input = 0;                              ///< the tensor that codes enter: the network's input, or what
                                                         ///< constant maps behind it make of it
     std::vector<std::optional<tensor_codes>> tensors{}; ///< per tensor of the network; those inside groups have none
     std::vector<planned_group> groups{};                ///< in the order in which they run
-    bool real_output = false;                           ///< the last group with weights gives reals, which are not rounded
+    bool real_output = false; ///< the last group with weights gives reals, which are not rounded
 };
 
 /// Scale of the sums of one output.
-[[nodiscard]] inline double sum_scale(const planned_weights& weights, const tensor_codes& input, std::size_t o) noexcept {
+[[nodiscard]] inline double sum_scale(const planned_weights& weights, const tensor_codes& input,
+                                      std::size_t o) noexcept {
     return input.scale * weights.base[o] * exp2_exact(weights.least[o]);
 }
 

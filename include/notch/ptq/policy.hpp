@@ -60,27 +60,27 @@ enum class range_rule { by_min_max, by_percentile, by_mse, by_kl };
 
 /// Weights of a layer: symmetric codes of `bits` bits.
 struct weight_policy {
-    int bits = 8;                              ///< 2 to 8
-    grain cut = grain::channel();              ///< which weights share a scale
+    int bits = 8;                               ///< 2 to 8
+    grain cut = grain::channel();               ///< which weights share a scale
     weight_fit fit = weight_fit::least_squares; ///< how scales are found
 };
 
 /// Activations: one scale and one zero point per tensor.
 struct activation_policy {
-    int bits = 8;                       ///< 2 to 8; always held in bytes
-    bool is_signed = false;             ///< codes [-2^(bits-1), 2^(bits-1) - 1] instead of [0, 2^bits - 1]
-    range_rule rule = range_rule::by_mse;  ///< how the range is found
-    double percent = 99.99;             ///< of percentile
-    double power = 2.4;                 ///< of mse: the exponent of the error
+    int bits = 8;                         ///< 2 to 8; always held in bytes
+    bool is_signed = false;               ///< codes [-2^(bits-1), 2^(bits-1) - 1] instead of [0, 2^bits - 1]
+    range_rule rule = range_rule::by_mse; ///< how the range is found
+    double percent = 99.99;               ///< of percentile
+    double power = 2.4;                   ///< of mse: the exponent of the error
 };
 
 /// Something else for one layer.
 struct layer_override {
-    std::string layer{};                      ///< its name
-    std::optional<int> weight_bits{};         ///< instead of weights.bits
-    std::optional<int> activation_bits{};     ///< of its result
-    std::optional<grain> cut{};               ///< instead of weights.cut
-    std::optional<weight_fit> fit{};          ///< instead of weights.fit
+    std::string layer{};                  ///< its name
+    std::optional<int> weight_bits{};     ///< instead of weights.bits
+    std::optional<int> activation_bits{}; ///< of its result
+    std::optional<grain> cut{};           ///< instead of weights.cut
+    std::optional<weight_fit> fit{};      ///< instead of weights.fit
 };
 
 /// How a network is quantized.
@@ -99,10 +99,14 @@ struct quantization_policy {
 /// As users write it: "tensor", "channel", "group:32", "block:16x16".
 [[nodiscard]] inline std::string to_string(const grain& g) {
     switch (g.kind) {
-    case grain_kind::per_tensor: return "tensor";
-    case grain_kind::per_channel: return "channel";
-    case grain_kind::per_group: return "group:" + std::to_string(g.inputs);
-    case grain_kind::sub_layer: break;
+    case grain_kind::per_tensor:
+        return "tensor";
+    case grain_kind::per_channel:
+        return "channel";
+    case grain_kind::per_group:
+        return "group:" + std::to_string(g.inputs);
+    case grain_kind::sub_layer:
+        break;
     }
     return "block:" + std::to_string(g.outputs) + "x" + std::to_string(g.inputs);
 }
@@ -115,10 +119,14 @@ struct quantization_policy {
 /// As users write it: "minmax", "percentile", "mse", "kl".
 [[nodiscard]] constexpr const char* to_string(range_rule rule) noexcept {
     switch (rule) {
-    case range_rule::by_min_max: return "minmax";
-    case range_rule::by_percentile: return "percentile";
-    case range_rule::by_mse: return "mse";
-    case range_rule::by_kl: break;
+    case range_rule::by_min_max:
+        return "minmax";
+    case range_rule::by_percentile:
+        return "percentile";
+    case range_rule::by_mse:
+        return "mse";
+    case range_rule::by_kl:
+        break;
     }
     return "kl";
 }

@@ -24,8 +24,8 @@ namespace notch {
 /// A network that can be quantized.
 struct prepared_network {
     network net{};
-    std::size_t input = 0;                ///< the tensor that codes enter
-    std::vector<std::size_t> front{};     ///< layers before it: constant maps
+    std::size_t input = 0;            ///< the tensor that codes enter
+    std::vector<std::size_t> front{}; ///< layers before it: constant maps
 };
 
 namespace detail {

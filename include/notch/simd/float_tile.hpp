@@ -13,6 +13,7 @@
 #include <notch/simd/arch.hpp>
 
 #include <cstddef>
+#include <utility>
 
 namespace notch::simd {
 
@@ -58,21 +59,25 @@ template <class Arch> struct float_tile {
 
     /// Writes the sums to rows of `columns` numbers each.
     static NOTCH_INLINE void multiply(std::size_t depth, const float* a, const float* b, float* sums) noexcept {
+        multiply_rows(depth, a, b, sums, std::make_index_sequence<rows>{});
+    }
+
+private:
+    /// Rows are named, so that their sums stay in registers at -O2 too.
+    template <std::size_t... Row>
+    static NOTCH_INLINE void multiply_rows(std::size_t depth, const float* a, const float* b, float* sums,
+                                           std::index_sequence<Row...>) noexcept {
         using vector = typename detail::float_register<width>::type;
         vector low[rows]{};
         vector high[rows]{};
         for (std::size_t k = 0; k < depth; ++k, a += rows, b += columns) {
             const vector left = *reinterpret_cast<const vector*>(b);
             const vector right = *reinterpret_cast<const vector*>(b + width);
-            for (std::size_t r = 0; r < rows; ++r) {
-                low[r] += a[r] * left;
-                high[r] += a[r] * right;
-            }
+            ((low[Row] += a[Row] * left, high[Row] += a[Row] * right), ...);
         }
-        for (std::size_t r = 0; r < rows; ++r, sums += columns) {
-            *reinterpret_cast<vector*>(sums) = low[r];
-            *reinterpret_cast<vector*>(sums + width) = high[r];
-        }
+        ((*reinterpret_cast<vector*>(sums + Row * columns) = low[Row],
+          *reinterpret_cast<vector*>(sums + Row * columns + width) = high[Row]),
+         ...);
     }
 };
 

@@ -1,0 +1,21 @@
+# The instruction sets of the target processor that have products, the weakest first, in notch_isas, and the flags of each
+# in notch_isa_<name>_flags. The flags are those that include/notch/simd/machine.hpp asks for before it names one.
+set(notch_isas scalar)
+set(notch_isa_scalar_flags "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    list(APPEND notch_isas sse41 avx2 avx_vnni avx512bw avx512vnni)
+    set(notch_isa_sse41_flags -msse4.1)
+    set(notch_isa_avx2_flags -mavx2 -mfma)
+    set(notch_isa_avx_vnni_flags ${notch_isa_avx2_flags} -mavxvnni)
+    set(notch_isa_avx512bw_flags ${notch_isa_avx2_flags} -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512cd)
+    # gcc 12 warns of its own AVX-512 headers where their functions are inlined.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+        list(APPEND notch_isa_avx512bw_flags -Wno-maybe-uninitialized)
+    endif()
+    set(notch_isa_avx512vnni_flags ${notch_isa_avx512bw_flags} -mavx512vnni)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    list(APPEND notch_isas neon64 neon_dotprod neon_i8mm)
+    set(notch_isa_neon64_flags "")
+    set(notch_isa_neon_dotprod_flags -march=armv8.2-a+dotprod)
+    set(notch_isa_neon_i8mm_flags -march=armv8.2-a+dotprod+i8mm)
+endif()

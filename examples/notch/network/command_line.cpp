@@ -1,0 +1,214 @@
+/// @file
+/// The command line of the network subcommands.
+#include "../network_commands.hpp"
+#include "../options.hpp"
+#include "commands.hpp"
+#include "recipe.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+namespace tool {
+
+namespace {
+
+struct subcommand {
+    const char* name;
+    const char* text;
+    const char* example;
+    void (*run)(const network_settings&);
+};
+
+constexpr std::array<subcommand, 6> subcommands = {{
+    {"inspect", "Show the layers of an ONNX model, their shapes, and what they need per image.",
+     "Example:\n  notch inspect resnet20.onnx --json resnet20.json", inspect},
+    {"quantize", "Find the codes of a network and show the plan, layer by layer.",
+     "Example:\n  notch quantize resnet20.onnx --calibration train.u8 --mean .485,.456,.406 --std .229,.224,.225 \\\n"
+     "      --weights 4 --grain block:16x16 --save-recipe w4.json --export resnet20.w4.onnx",
+     quantize},
+    {"evaluate", "Run all images in floats, in a simulation of the plan, and in integers; compare accuracy, codes and time.",
+     "Example:\n  notch evaluate resnet20.onnx --calibration train.u8 --images test.u8 --labels test_labels.u8 \\\n"
+     "      --mean .485,.456,.406 --std .229,.224,.225 --weights 4 --json w4.json\n"
+     "Without --labels there is no top-1, but the agreement with the float network and the SQNR of the results.\n"
+     "The command fails if the simulation and the integer run differ in one code.",
+     evaluate},
+    {"compare", "Show how far each layer is from the float network, from another setting, or from golden arrays.",
+     "Examples:\n  notch compare net.onnx --calibration train.u8 --images test.u8 --weights 2\n"
+     "  notch compare net.onnx --calibration train.u8 --images test.u8 --recipe a.json --other-recipe b.json\n"
+     "  notch compare net.onnx --calibration train.u8 --images test.u8 --golden arrays.npz",
+     compare},
+    {"export", "Write the quantized network as an ONNX model with QuantizeLinear and DequantizeLinear.",
+     "Example:\n  notch export resnet20.onnx resnet20.w4.onnx --calibration train.u8 --weights 4", export_model},
+    {"bench", "Measure the latency per image of the float network and of W8A8, W4A8 and W2A8.",
+     "Example:\n  notch bench resnet20.onnx --calibration train.u8 --json bench.json\n"
+     "Without --calibration random pixels are taken: times do not depend on them, accuracy would.",
+     bench},
+}};
+
+/// A command line while it is read: flags win over the recipe, wherever they stand.
+struct command_line {
+    CLI::App app{"notch", "notch"};
+    network_settings settings{};
+    std::vector<named_value> flags{};
+};
+
+void add_setting(command_line& line, CLI::App& to, const std::string& flag, const std::string& name,
+                 const std::string& type, const std::string& text) {
+    to.add_option_function<std::string>(
+          flag, [&line, name](const std::string& value) { line.flags.push_back({name, value}); }, text)
+        ->type_name(type);
+}
+
+void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text, bool required = false) {
+    CLI::Option* option = to.add_option(flag, file, text)->type_name("FILE");
+    if (required)
+        option->required();
+}
+
+void add_pixels(command_line& line, CLI::App& to) {
+    add_setting(line, to, "--shape", "shape", "H,W,C", "extents of an image of raw bytes; checked against the network's");
+    add_setting(line, to, "--scale-input", "scale_input", "S", "x = (pixel * S - mean) / std; 1/255");
+    add_setting(line, to, "--mean", "mean", "M,...", "one for each channel, or one for all; 0");
+    add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all; 1");
+    add_setting(line, to, "--seed", "seed", "N", "which of the calibration images are drawn; 1");
+}
+
+void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
+    const std::string raw = "raw uint8 [n, H, W, C], or .npy of that or of float32 [n, C, H, W]";
+    add_file(to, "--calibration", line.settings.calibration, "images to find scales with: " + raw, is_calibrated);
+    add_setting(line, to, "--calibration-images", "calibration_images", "N", "how many of them are drawn; 512");
+    add_pixels(line, to);
+    add_file(to, "--recipe", line.settings.recipe,
+             "settings as JSON: {\"weights\": 4, \"layers\": {\"conv1\": {\"weights\": 8, \"grain\": \"channel\"}}}; "
+             "flags win over it");
+    add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8; 8");
+    add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8; 8");
+    add_setting(line, to, "--grain", "grain", "G", "weights with a common scale: tensor, channel, group:32, block:16x16; channel");
+    add_setting(line, to, "--scale", "scale", "KIND", "pot: powers of two; fixed: multiplier and shift; real: floats; pot");
+    add_setting(line, to, "--observer", "observer", "RULE", "range of activations: minmax, percentile, mse, kl; mse");
+    add_setting(line, to, "--fit", "fit", "RULE", "scales of weights: minmax, mse; mse");
+    add_setting(line, to, "--first-last", "first_last", "B", "bits of the first and the last layer, 0: as the others; 8");
+    add_setting(line, to, "--threads", "threads", "N", "1 to 256; as many as the machine has");
+}
+
+void add_options(command_line& line, CLI::App& to) {
+    const std::string name = to.get_name().substr(6);
+    network_settings& settings = line.settings;
+    to.add_option("MODEL", settings.model, "ONNX model of a convolutional network")->required()->type_name("");
+    if (name == "export")
+        to.add_option("FILE", settings.onnx, "ONNX model to write")->required()->type_name("");
+    if (name != "inspect")
+        add_quantization(line, to, name != "bench");
+    if (name == "evaluate" || name == "compare")
+        add_file(to, "--images", settings.images, "images to run", true);
+    if (name == "evaluate") {
+        add_file(to, "--labels", settings.labels, "a byte for each image, or .npy of integers");
+        add_setting(line, to, "--simulate", "simulate", "N", "simulate the first N images only");
+    }
+    if (name == "compare") {
+        add_file(to, "--other-recipe", settings.other_recipe, "compare with these settings instead of floats");
+        add_file(to, "--golden", settings.golden,
+                 "compare with arrays [n, ...] of a folder of .npy files or an .npz, named as tensors or layers");
+    }
+    if (name == "quantize") {
+        add_file(to, "--save-recipe", settings.save_recipe, "write the settings as a recipe");
+        add_file(to, "--export", settings.onnx, "write a QDQ model in ONNX");
+        add_file(to, "--report", settings.html, "write a report as one HTML file");
+    }
+    if (name != "export")
+        add_file(to, "--json", settings.json, "write the numbers as JSON");
+}
+
+/// A flag that is no setting of a recipe.
+void apply_flag(network_settings& settings, const std::string& what, const named_value& flag) {
+    if (flag.name == "threads") {
+        settings.threads = parse_number(what, flag.value, 1, 256);
+    } else if (flag.name == "simulate") {
+        settings.simulate = parse_number(what, flag.value, 0, ~std::uint64_t{0});
+    } else if (flag.name == "shape") {
+        settings.shape.clear();
+        for (const double extent : parse_reals(what, flag.value))
+            settings.shape.push_back(static_cast<std::size_t>(std::max(extent, 0.0)));
+    } else {
+        apply(settings, what, flag);
+    }
+}
+
+[[nodiscard]] std::string flag_of(std::string name) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    return "--" + name;
+}
+
+/// Two files that are written must differ, and none may be one that is read.
+void check_files(const std::string& name, const network_settings& settings) {
+    const std::vector<named_value> written{{"--json", settings.json},
+                                           {"--save-recipe", settings.save_recipe},
+                                           {"the ONNX model", settings.onnx},
+                                           {"--report", settings.html}};
+    std::vector<named_value> seen{{"MODEL", settings.model},
+                                  {"--calibration", settings.calibration},
+                                  {"--images", settings.images},
+                                  {"--labels", settings.labels},
+                                  {"--recipe", settings.recipe}};
+    for (const named_value& each : written) {
+        if (each.value.empty())
+            continue;
+        for (const named_value& other : seen)
+            if (!other.value.empty() && std::filesystem::weakly_canonical(each.value) ==
+                                            std::filesystem::weakly_canonical(other.value))
+                throw usage_error("notch " + name + ": " + each.name + " and " + other.name + " name the same file, '" +
+                                  each.value + "'");
+        seen.push_back(each);
+    }
+}
+
+[[nodiscard]] network_settings settings_of(const std::string& name, command_line& line) {
+    network_settings settings = line.settings;
+    settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 256);
+    check_files(name, settings);
+    if (!settings.recipe.empty())
+        read_recipe(settings, settings.recipe);
+    for (const named_value& flag : line.flags)
+        try {
+            apply_flag(settings, flag_of(flag.name), flag);
+        } catch (const std::runtime_error& problem) {
+            throw usage_error("notch " + name + ": " + problem.what());
+        }
+    return settings;
+}
+
+} // namespace
+
+bool is_network_command(std::string_view word) {
+    return std::any_of(subcommands.begin(), subcommands.end(), [&](const subcommand& s) { return s.name == word; });
+}
+
+void run_network_command(std::span<const char* const> arguments) {
+    const std::string name = arguments[0];
+    const subcommand& chosen =
+        *std::find_if(subcommands.begin(), subcommands.end(), [&](const subcommand& s) { return s.name == name; });
+    command_line line;
+    line.app.name("notch " + name);
+    line.app.description(chosen.text);
+    line.app.footer(chosen.example);
+    line.app.get_formatter()->column_width(34);
+    CLI::App& app = line.app;
+    app.set_help_flag("-h,--help", "this text");
+    add_options(line, app);
+    std::vector<std::string> words(arguments.rbegin(), arguments.rend() - 1); // CLI takes them from the end
+    try {
+        app.parse(words);
+    } catch (const CLI::CallForHelp&) {
+        std::fputs(app.help().c_str(), stdout);
+        return;
+    } catch (const CLI::ParseError& problem) {
+        throw usage_error("notch " + name + ": " + problem.what() + "; try notch " + name + " --help");
+    }
+    chosen.run(settings_of(name, line));
+}
+
+} // namespace tool

@@ -1,0 +1,164 @@
+/// @file
+/// notch compare: how far each layer is from what it should be.
+#include "commands.hpp"
+#include "layer_values.hpp"
+#include "progress.hpp"
+#include "recipe.hpp"
+#include "scores.hpp"
+#include "session.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+namespace tool {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// Two sources that are compared, tensor by tensor.
+struct compared_pair {
+    std::string name; ///< "integer / float": what, and the reference
+    std::size_t reference;
+    std::size_t other;
+    std::vector<std::optional<difference>> tensors{};
+};
+
+void add_images(std::vector<compared_pair>& pairs, const std::vector<tensor_values>& values) {
+    for (compared_pair& pair : pairs)
+        for (std::size_t t = 0; t < pair.tensors.size(); ++t) {
+            const std::vector<float>& reference = values[pair.reference][t];
+            const std::vector<float>& other = values[pair.other][t];
+            if (reference.empty() || reference.size() != other.size())
+                continue;
+            if (!pair.tensors[t])
+                pair.tensors[t].emplace();
+            pair.tensors[t]->add(reference, other);
+        }
+}
+
+void run_all(std::vector<compared_pair>& pairs, const std::vector<value_source>& sources, std::size_t images,
+             std::size_t batch) {
+    progress bar("comparing", images);
+    for (std::size_t first = 0; first < images; first += batch) {
+        const std::size_t count = std::min(batch, images - first);
+        std::vector<tensor_values> values;
+        for (const value_source& source : sources)
+            values.push_back(source(first, count));
+        add_images(pairs, values);
+        bar.show(first + count);
+    }
+}
+
+/// Tensors in the order of the run: the input, then the result of each group.
+struct compared_layer {
+    std::string name;
+    std::string operators;
+    std::size_t tensor;
+};
+[[nodiscard]] std::vector<compared_layer> layers_of(const notch::plan& plan) {
+    std::vector<compared_layer> layers{{"input", "", plan.input}};
+    for (const notch::planned_group& group : plan.groups) {
+        const notch::layer& layer = plan.net.layers[group.where.layer];
+        layers.push_back({layer.name, operator_name(layer.op), group.where.output});
+    }
+    return layers;
+}
+
+void print_differences(const std::vector<compared_pair>& pairs, const std::vector<compared_layer>& layers) {
+    std::vector<std::vector<std::string>> rows(1, {"layer", "operator"});
+    for (const compared_pair& pair : pairs)
+        rows[0].insert(rows[0].end(), {pair.name + ": SQNR dB", "cosine", "largest"});
+    for (const compared_layer& layer : layers) {
+        std::vector<std::string> row{layer.name, layer.operators};
+        bool any = false;
+        for (const compared_pair& pair : pairs) {
+            const std::optional<difference>& found = pair.tensors[layer.tensor];
+            any = any || found.has_value();
+            if (found)
+                row.insert(row.end(),
+                           {fixed(found->sqnr_db(), 2), fixed(found->cosine(), 6), fixed(found->largest(), 4)});
+            else
+                row.insert(row.end(), {"", "", ""});
+        }
+        if (any)
+            rows.push_back(row);
+    }
+    std::fputs(table_of(rows, 2).c_str(), stdout);
+}
+
+[[nodiscard]] ordered_json json_of(const std::vector<compared_pair>& pairs, const compared_layer& layer,
+                                   const notch::plan& plan) {
+    ordered_json to = {{"name", layer.name}, {"operator", layer.operators}, {"tensor", plan.net.tensors[layer.tensor].name}};
+    for (const compared_pair& pair : pairs)
+        if (const std::optional<difference>& found = pair.tensors[layer.tensor])
+            to[pair.name] = {{"sqnr_db", finite_or_null(found->sqnr_db())},
+                             {"cosine", found->cosine()},
+                             {"largest", found->largest()}};
+    return to;
+}
+
+/// Images at a time, so that all tensors take 256 MiB at most, or one image.
+[[nodiscard]] std::size_t batch_of(const notch::plan& plan) {
+    std::size_t numbers = 1;
+    for (const notch::tensor_info& tensor : plan.net.tensors)
+        numbers += notch::element_count(tensor.shape);
+    return std::clamp<std::size_t>((std::size_t{1} << 26) / numbers, 1, 32);
+}
+
+/// The settings of another recipe, for the same calibration.
+[[nodiscard]] notch::quantization_policy other_policy(const network_settings& settings) {
+    network_settings other = settings;
+    other.policy = {};
+    read_recipe(other, settings.other_recipe);
+    return other.policy;
+}
+
+} // namespace
+
+void compare(const network_settings& given) {
+    network_settings settings = given;
+    if (!settings.golden.empty() && !settings.other_recipe.empty())
+        throw std::runtime_error("--golden and --other-recipe exclude each other");
+    thread_pool pool(settings.threads);
+    const notch::network net = read_network(settings.model);
+    const image_file images = evaluation_images(settings, net);
+    const notch::calibration seen = calibrate(settings, net, pool);
+    const quantized_network own = quantize(seen, settings.policy);
+    const std::size_t batch = batch_of(own.plan);
+
+    std::vector<value_source> sources{float_values(own.plan, images, pool), integer_values(own, images, batch, pool)};
+    std::vector<compared_pair> pairs{{"integer / float", 0, 1}};
+    std::optional<quantized_network> other;
+    if (!settings.golden.empty()) {
+        sources.push_back(golden_values(settings.golden, own.plan, images.count()));
+        pairs = {{"integer / golden", 2, 1}, {"float / golden", 2, 0}};
+    } else if (!settings.other_recipe.empty()) {
+        other.emplace(quantize(seen, other_policy(settings)));
+        sources.push_back(integer_values(*other, images, batch, pool));
+        pairs = {{"own / float", 0, 1}, {"other / float", 0, 2}, {"own / other", 2, 1}};
+    }
+    for (compared_pair& pair : pairs)
+        pair.tensors.resize(own.plan.net.tensors.size());
+    run_all(pairs, sources, images.count(), batch);
+
+    std::printf("%s: %s\n", settings.model.c_str(), summary(settings.policy).c_str());
+    if (other)
+        std::printf("other: %s\n", summary(other_policy(settings)).c_str());
+    std::printf("%zu images, calibrated with %zu (seed %llu)\n\n", images.count(), settings.calibration_images,
+                static_cast<unsigned long long>(settings.seed));
+    const std::vector<compared_layer> layers = layers_of(own.plan);
+    print_differences(pairs, layers);
+    ordered_json list = ordered_json::array();
+    for (const compared_layer& layer : layers)
+        list.push_back(json_of(pairs, layer, own.plan));
+    write_json(settings.json, {{"model", settings.model},
+                               {"images", images.count()},
+                               {"settings", settings_json(settings)},
+                               {"layers", list}});
+}
+
+} // namespace tool

@@ -1,0 +1,103 @@
+/// @file
+/// Recipes: JSON in, JSON out.
+#include "recipe.hpp"
+
+#include <nlohmann/json.hpp>
+#include <notch/io/npy.hpp>
+#include <stdexcept>
+
+namespace tool {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// A value as a flag would have it: 4, channel, 0.5,0.25.
+[[nodiscard]] std::string text_of(const std::string& what, const ordered_json& value) {
+    if (value.is_string())
+        return value.get<std::string>();
+    if (value.is_number())
+        return value.dump();
+    std::string list;
+    if (value.is_array())
+        for (const ordered_json& each : value)
+            if (each.is_number())
+                list += (list.empty() ? "" : ",") + each.dump();
+    if (list.empty())
+        throw std::runtime_error(what + " is " + value.dump() + "; it takes a number, a word or a list of numbers");
+    return list;
+}
+
+void read_layers(network_settings& settings, const std::string& where, const ordered_json& layers) {
+    if (!layers.is_object())
+        throw std::runtime_error(where + ": 'layers' is not an object {\"name of a layer\": {...}}");
+    for (const auto& [name, changes] : layers.items()) {
+        if (!changes.is_object())
+            throw std::runtime_error(where + ": 'layers', '" + name + "' is not an object {\"weights\": 8, ...}");
+        notch::layer_override layer{name, {}, {}, {}, {}};
+        for (const auto& [key, value] : changes.items()) {
+            const std::string what = where + ": layer '" + name + "': '" + key + "'";
+            apply(layer, what, {key, text_of(what, value)});
+        }
+        settings.policy.overrides.push_back(layer);
+    }
+}
+
+} // namespace
+
+void read_recipe(network_settings& settings, const std::string& path) {
+    const std::vector<std::uint8_t> bytes = notch::read_raw(path);
+    const std::string where = "recipe '" + path + "'";
+    ordered_json from;
+    try {
+        from = ordered_json::parse(bytes.begin(), bytes.end());
+    } catch (const nlohmann::json::exception& problem) {
+        throw std::runtime_error(where + " is no JSON: " + problem.what());
+    }
+    if (!from.is_object())
+        throw std::runtime_error(where + " is no object {\"weights\": 4, ...}");
+    settings.policy.overrides.clear();
+    for (const auto& [key, value] : from.items()) {
+        const std::string what = where + ": '" + key + "'";
+        if (key == "layers")
+            read_layers(settings, where, value);
+        else
+            apply(settings, what, {key, text_of(what, value)});
+    }
+}
+
+ordered_json recipe_of(const network_settings& settings) {
+    const notch::quantization_policy& policy = settings.policy;
+    ordered_json to = {
+        {"weights", policy.weights.bits},
+        {"activations", policy.activations.bits},
+        {"grain", to_string(policy.weights.cut)},
+        {"scale", to_string(policy.scales)},
+        {"observer", to_string(policy.activations.rule)},
+        {"fit", name_of(policy.weights.fit)},
+        {"first_last", policy.first_last_bits},
+        {"residual", policy.residual_bits},
+        {"calibration_images", settings.calibration_images},
+        {"seed", settings.seed},
+        {"scale_input", settings.pixels.scale},
+    };
+    if (!settings.pixels.mean.empty())
+        to["mean"] = settings.pixels.mean;
+    if (!settings.pixels.deviation.empty())
+        to["std"] = settings.pixels.deviation;
+    for (const notch::layer_override& layer : policy.overrides) {
+        ordered_json changes = ordered_json::object();
+        if (layer.weight_bits)
+            changes["weights"] = *layer.weight_bits;
+        if (layer.activation_bits)
+            changes["activations"] = *layer.activation_bits;
+        if (layer.cut)
+            changes["grain"] = to_string(*layer.cut);
+        if (layer.fit)
+            changes["fit"] = name_of(*layer.fit);
+        to["layers"][layer.layer] = changes;
+    }
+    return to;
+}
+
+} // namespace tool

@@ -1,0 +1,31 @@
+/// @file
+/// What most network subcommands begin with: a network, its calibration, a plan.
+#pragma once
+
+#include "network.hpp"
+#include "settings.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace tool {
+
+/// Reads the calibration images and shows them to a network. Updates settings.calibration_images to how many were taken.
+[[nodiscard]] notch::calibration calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
+
+/// The file of --images for a network.
+[[nodiscard]] image_file evaluation_images(const network_settings& settings, const notch::network& net);
+
+/// Settings in one line: W4A8, grain channel, ...
+[[nodiscard]] std::string summary(const notch::quantization_policy& policy);
+
+/// Settings for reports.
+[[nodiscard]] nlohmann::ordered_json settings_json(const network_settings& settings);
+
+/// A number that JSON can hold, or null.
+[[nodiscard]] nlohmann::ordered_json finite_or_null(double value);
+
+/// Writes JSON where a file is wanted, as a whole or not at all.
+void write_json(const std::string& path, const nlohmann::ordered_json& json);
+
+} // namespace tool

@@ -1,0 +1,167 @@
+/// @file
+/// Settings as text become values; every message says what is possible.
+#include "settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <functional>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <system_error>
+
+namespace tool {
+
+namespace {
+
+constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+
+[[noreturn]] void refuse(std::string_view what, std::string_view value, const std::string& possible) {
+    throw std::runtime_error(std::string(what) + " is '" + std::string(value) + "'; it takes " + possible);
+}
+
+/// One of some words.
+template <class Value> struct word {
+    std::string_view name;
+    Value value;
+};
+
+template <class Value>
+[[nodiscard]] Value parse_word(std::string_view what, std::string_view value, std::span<const word<Value>> words) {
+    std::string possible;
+    for (const word<Value>& each : words) {
+        if (each.name == value)
+            return each.value;
+        possible += possible.empty() ? "" : &each == &words.back() ? " or " : ", ";
+        possible += each.name;
+    }
+    refuse(what, value, possible);
+}
+
+constexpr std::array<word<notch::scale_form>, 3> scale_words = {{{"pot", notch::scale_form::power_of_two},
+                                                                 {"fixed", notch::scale_form::fixed_point},
+                                                                 {"real", notch::scale_form::real}}};
+constexpr std::array<word<notch::range_rule>, 4> observer_words = {{{"minmax", notch::range_rule::by_min_max},
+                                                                    {"percentile", notch::range_rule::by_percentile},
+                                                                    {"mse", notch::range_rule::by_mse},
+                                                                    {"kl", notch::range_rule::by_kl}}};
+constexpr std::array<word<notch::weight_fit>, 2> fit_words = {
+    {{"minmax", notch::weight_fit::min_max}, {"mse", notch::weight_fit::least_squares}}};
+
+[[nodiscard]] int parse_bits(std::string_view what, std::string_view value) {
+    return static_cast<int>(parse_number(what, value, 2, 8));
+}
+
+/// 0, which means "as everywhere", or bits.
+[[nodiscard]] int parse_bits_or_none(std::string_view what, std::string_view value) {
+    return value == "0" ? 0 : parse_bits(what, value);
+}
+
+[[nodiscard]] notch::weight_fit parse_fit(std::string_view what, std::string_view value) {
+    return parse_word<notch::weight_fit>(what, value, fit_words);
+}
+
+[[nodiscard]] double parse_real(std::string_view what, std::string_view value) {
+    double result = 0;
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (code != std::errc() || end != value.data() + value.size())
+        refuse(what, value, "a number, as 0.25 or 1e-3");
+    return result;
+}
+
+struct setting_rule {
+    std::string_view name;
+    void (*set)(network_settings&, std::string_view what, std::string_view value);
+};
+
+constexpr std::array<setting_rule, 13> rules = {{
+    {"weights", [](auto& s, auto what, auto value) { s.policy.weights.bits = parse_bits(what, value); }},
+    {"activations", [](auto& s, auto what, auto value) { s.policy.activations.bits = parse_bits(what, value); }},
+    {"grain", [](auto& s, auto what, auto value) { s.policy.weights.cut = parse_grain(what, value); }},
+    {"scale",
+     [](auto& s, auto what, auto value) { s.policy.scales = parse_word<notch::scale_form>(what, value, scale_words); }},
+    {"observer",
+     [](auto& s, auto what, auto value) {
+         s.policy.activations.rule = parse_word<notch::range_rule>(what, value, observer_words);
+     }},
+    {"fit", [](auto& s, auto what, auto value) { s.policy.weights.fit = parse_fit(what, value); }},
+    {"first_last", [](auto& s, auto what, auto value) { s.policy.first_last_bits = parse_bits_or_none(what, value); }},
+    {"residual", [](auto& s, auto what, auto value) { s.policy.residual_bits = parse_bits(what, value); }},
+    {"calibration_images",
+     [](auto& s, auto what, auto value) { s.calibration_images = parse_number(what, value, 1, most); }},
+    {"seed", [](auto& s, auto what, auto value) { s.seed = parse_number(what, value, 0, most); }},
+    {"scale_input", [](auto& s, auto what, auto value) { s.pixels.scale = parse_real(what, value); }},
+    {"mean", [](auto& s, auto what, auto value) { s.pixels.mean = parse_reals(what, value); }},
+    {"std", [](auto& s, auto what, auto value) { s.pixels.deviation = parse_reals(what, value); }},
+}};
+
+[[noreturn]] void refuse_name(std::string_view what, const std::string& possible) {
+    throw std::runtime_error(std::string(what) + " is no setting; there are " + possible);
+}
+
+} // namespace
+
+std::uint64_t parse_number(std::string_view what, std::string_view value, std::uint64_t lowest, std::uint64_t highest) {
+    const std::string limits = "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest);
+    std::uint64_t result = 0;
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (code == std::errc::invalid_argument || end != value.data() + value.size())
+        refuse(what, value, limits);
+    if (code == std::errc::result_out_of_range || result < lowest || result > highest)
+        throw std::runtime_error(std::string(what) + " is " + std::string(value) + "; it takes " + limits);
+    return result;
+}
+
+std::vector<double> parse_reals(std::string_view what, std::string_view value) {
+    std::vector<double> list;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = std::min(value.find(',', at), value.size());
+        list.push_back(parse_real(what, value.substr(at, end - at)));
+        at = end + 1;
+    }
+    return list;
+}
+
+notch::grain parse_grain(std::string_view what, std::string_view value) {
+    constexpr std::uint64_t widest = std::uint64_t{1} << 20;
+    if (value == "tensor")
+        return notch::grain::tensor();
+    if (value == "channel")
+        return notch::grain::channel();
+    const std::string_view sizes = value.substr(std::min(value.find(':'), value.size() - 1) + 1);
+    if (value.starts_with("group:"))
+        return notch::grain::group(parse_number(std::string(what) + ", inputs of a group,", sizes, 1, widest));
+    if (const std::size_t cross = sizes.find('x'); value.starts_with("block:") && cross != std::string_view::npos)
+        return notch::grain::block(
+            parse_number(std::string(what) + ", outputs of a block,", sizes.substr(0, cross), 1, widest),
+            parse_number(std::string(what) + ", inputs of a block,", sizes.substr(cross + 1), 1, widest));
+    refuse(what, value, "tensor, channel, group:N (as group:32) or block:OxI (as block:16x16)");
+}
+
+void apply(network_settings& settings, std::string_view what, const named_value& setting) {
+    std::string possible;
+    for (const setting_rule& rule : rules) {
+        if (rule.name == setting.name)
+            return rule.set(settings, what, setting.value);
+        possible += (possible.empty() ? "" : ", ") + std::string(rule.name);
+    }
+    refuse_name(what, possible + " and layers");
+}
+
+void apply(notch::layer_override& layer, std::string_view what, const named_value& setting) {
+    if (setting.name == "weights")
+        layer.weight_bits = parse_bits(what, setting.value);
+    else if (setting.name == "activations")
+        layer.activation_bits = parse_bits(what, setting.value);
+    else if (setting.name == "grain")
+        layer.cut = parse_grain(what, setting.value);
+    else if (setting.name == "fit")
+        layer.fit = parse_fit(what, setting.value);
+    else
+        refuse_name(what, "weights, activations, grain and fit");
+}
+
+const char* name_of(notch::weight_fit fit) { return fit == notch::weight_fit::min_max ? "minmax" : "mse"; }
+
+} // namespace tool

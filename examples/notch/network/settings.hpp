@@ -1,0 +1,64 @@
+/// @file
+/// What a network subcommand is asked for: from its flags, and from a recipe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <notch/deploy/pixel_table.hpp>
+#include <notch/ptq/policy.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tool {
+
+/// Everything that flags and recipes say.
+struct network_settings {
+    std::string model;       ///< ONNX file
+    std::string calibration; ///< images that scales are found with
+    std::string images;      ///< images to evaluate
+    std::string labels;      ///< of them
+    std::size_t calibration_images = 512;
+    std::vector<std::size_t> shape{}; ///< of an image of raw bytes, [H, W, C]; empty: that of the network
+    notch::pixel_scaling pixels{};
+    notch::quantization_policy policy{};
+    std::size_t threads = 1;
+    std::uint64_t seed = 1;                ///< which calibration images are taken
+    std::optional<std::size_t> simulate{}; ///< images that are simulated too; none: all
+    std::string recipe;
+    std::string other_recipe; ///< what to compare with
+    std::string golden;       ///< what to compare with
+    std::string json;         ///< file to write, or empty
+    std::string html;         ///< file to write, or empty
+    std::string save_recipe;  ///< file to write, or empty
+    std::string onnx;         ///< file to write, or empty
+};
+
+/// One setting as text: grain, block:16x16.
+struct named_value {
+    std::string name;
+    std::string value;
+};
+
+/// A grain, as "channel" or "block:16x16"; raises std::runtime_error that says what is possible. `what`: for the message.
+[[nodiscard]] notch::grain parse_grain(std::string_view what, std::string_view value);
+
+/// A whole number; raises std::runtime_error with the number and the limits.
+[[nodiscard]] std::uint64_t parse_number(std::string_view what, std::string_view value, std::uint64_t lowest,
+                                         std::uint64_t highest);
+
+/// Sets what a recipe may hold: weights, activations, grain, scale, observer, fit, first_last, residual, calibration_images,
+/// seed, scale_input, mean, std. `what` stands for the setting in messages. Raises std::runtime_error.
+void apply(network_settings& settings, std::string_view what, const named_value& setting);
+
+/// Sets something for one layer: weights, activations, grain or fit.
+void apply(notch::layer_override& layer, std::string_view what, const named_value& setting);
+
+/// The numbers of a list, as "0.5,0.25".
+[[nodiscard]] std::vector<double> parse_reals(std::string_view what, std::string_view value);
+
+/// As flags name it: "minmax" or "mse".
+[[nodiscard]] const char* name_of(notch::weight_fit fit);
+
+} // namespace tool

@@ -1,0 +1,175 @@
+// A program gives the codes that the simulation of its plan gives: for every form of scales, grain, width and layer, any cut
+// into batches and tasks.
+#include "catch.hpp"
+#include "deploy/random_network.hpp"
+#include "deploy/run_plan.hpp"
+
+#include <notch/deploy/simulate.hpp>
+#include <notch/ptq/make_plan.hpp>
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+using namespace notch_test;
+
+namespace {
+
+struct comparison {
+    std::size_t tensors = 0;
+    std::size_t codes = 0;
+    std::size_t differing = 0;
+    std::size_t results = 0; // that differ
+};
+
+[[nodiscard]] std::vector<float> with_softmax(std::vector<float> x, std::size_t size) {
+    for (std::size_t n = 0; n < x.size(); n += size) {
+        float largest = x[n];
+        for (std::size_t i = 1; i < size; ++i)
+            largest = std::max(largest, x[n + i]);
+        float total = 0;
+        for (std::size_t i = 0; i < size; ++i)
+            total += x[n + i] = std::exp(x[n + i] - largest);
+        for (std::size_t i = 0; i < size; ++i)
+            x[n + i] /= total;
+    }
+    return x;
+}
+
+[[nodiscard]] comparison compare(const notch::plan& plan, std::span<const float> images, std::size_t count,
+                                 std::size_t batch, std::size_t tasks) {
+    const run_result got = run_plan(plan, images, count, batch, tasks);
+    notch::simulator simulate(plan);
+    std::vector<float> results(got.results.size());
+    comparison seen;
+    simulate.run(images, count, results, [&](std::size_t tensor, std::span<const float> codes) {
+        if (got.codes[tensor].empty())
+            return; // a reshape
+        const std::vector<float> ours = planned_codes(got, tensor, count);
+        REQUIRE(ours.size() == codes.size());
+        ++seen.tensors;
+        seen.codes += codes.size();
+        for (std::size_t i = 0; i < ours.size(); ++i)
+            seen.differing += ours[i] != codes[i] ? 1U : 0U;
+    });
+    if (got.program.softmax)
+        results = with_softmax(results, results.size() / count);
+    for (std::size_t i = 0; i < results.size(); ++i)
+        seen.results += results[i] != got.results[i] ? 1U : 0U;
+    return seen;
+}
+
+constexpr std::array forms{notch::scale_form::power_of_two, notch::scale_form::fixed_point, notch::scale_form::real};
+constexpr std::array grains{notch::grain::tensor(), notch::grain::channel(),     notch::grain::group(5),
+                            notch::grain::group(8), notch::grain::block(16, 16), notch::grain::block(3, 4)};
+
+} // namespace
+
+TEST_CASE("random networks run as their plans say") {
+    numbers random(7);
+    std::size_t codes = 0;
+    for (std::uint64_t seed = 0; seed < 120; ++seed) {
+        const notch::network net = random_network(seed);
+        const std::size_t count = 1 + random.below(5);
+        const std::vector<float> images = random.normals(count * notch::element_count(net.tensors[net.input].shape));
+        notch::quantization_policy policy;
+        policy.weights.bits = 2 + static_cast<int>(random.below(7));
+        policy.weights.cut = grains[random.below(grains.size())];
+        policy.weights.fit = random.one_in(2) ? notch::weight_fit::min_max : notch::weight_fit::least_squares;
+        policy.activations.bits = random.one_in(2) ? 8 : 2 + static_cast<int>(random.below(6));
+        policy.activations.is_signed = random.one_in(2);
+        policy.activations.rule = random.one_in(2) ? notch::range_rule::by_min_max : notch::range_rule::by_mse;
+        policy.first_last_bits = random.one_in(2) ? 0 : 8;
+        policy.scales = forms[seed % 3];
+        INFO("seed " << seed << ", " << notch::to_string(policy.scales) << ", " << notch::to_string(policy.weights.cut)
+                     << ", W" << policy.weights.bits << "A" << policy.activations.bits);
+        const notch::plan plan = notch::make_plan(notch::calibrate(net, images), policy);
+        const comparison seen = compare(plan, images, count, 1 + random.below(3), 1 + random.below(4));
+        CHECK(seen.differing == 0);
+        CHECK(seen.results == 0);
+        CHECK(seen.tensors > 1);
+        codes += seen.codes;
+    }
+    CHECK(codes > 100000);
+}
+
+TEST_CASE("every width meets every grain and form of scales") {
+    network_builder b(3, {3, 9, 8});
+    b.conv(16, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    const std::size_t skip = b.add(notch::clip{});
+    b.conv(16, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    b.add(notch::sum{}, {b.at, skip});
+    b.add(notch::clip{0, 6});
+    b.conv(16, 3, {{2, 2}, {1, 1}, {0, 0, 1, 1}}, 16);
+    b.conv(20, 1, {});
+    b.add(notch::global_average_pool_layer{});
+    b.product(5);
+    const std::vector<float> images = b.random.normals(2 * 3 * 9 * 8);
+    const notch::calibration seen = notch::calibrate(b.net, images);
+    for (const notch::scale_form form : forms)
+        for (const notch::grain& cut : grains)
+            for (int weight_bits = 2; weight_bits <= 8; ++weight_bits)
+                for (const int activation_bits : {2, 4, 7, 8}) {
+                    notch::quantization_policy policy;
+                    policy.weights.bits = weight_bits;
+                    policy.weights.cut = cut;
+                    policy.activations.bits = activation_bits;
+                    policy.first_last_bits = 0;
+                    policy.scales = form;
+                    INFO(notch::to_string(form)
+                         << ", " << notch::to_string(cut) << ", W" << weight_bits << "A" << activation_bits);
+                    const comparison result = compare(notch::make_plan(seen, policy), images, 2, 2, 3);
+                    CHECK(result.differing == 0);
+                    CHECK(result.results == 0);
+                }
+}
+
+TEST_CASE("channels whose weights are next to nothing keep their bias") {
+    network_builder b(5, {4, 6, 6});
+    b.conv(8, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    auto& conv = std::get<notch::convolution>(b.net.layers[0].op);
+    conv.bias = {0.5F, -0.25F, 0.125F, 2, 1, -1, 0.75F, 0.3F};
+    for (std::size_t i = 0; i < 4 * 36; ++i)
+        conv.weights.values[i] *= 1e-30F;
+    b.add(notch::clip{});
+    b.conv(3, 1, {});
+    const std::vector<float> images = b.random.normals(3 * 4 * 36);
+    const notch::calibration seen = notch::calibrate(b.net, images);
+    for (const notch::scale_form form : forms)
+        for (const notch::grain& cut : grains) {
+            notch::quantization_policy policy;
+            policy.scales = form;
+            policy.weights.cut = cut;
+            INFO(notch::to_string(form) << ", " << notch::to_string(cut));
+            const notch::plan plan = notch::make_plan(seen, policy);
+            CHECK(compare(plan, images, 3, 3, 1).differing == 0);
+            if (cut != notch::grain::channel())
+                continue;
+            CHECK(plan.groups[0].weights->floored == std::vector<std::uint32_t>{0, 1, 2, 3});
+            const run_result run = run_plan(plan, images, 3, 3, 1);
+            const std::size_t output = plan.groups[0].where.output;
+            const notch::tensor_codes& codes = *plan.tensors[output];
+            const std::vector<float> got = planned_codes(run, output, 3);
+            const auto value = [&](std::size_t channel) { // the same everywhere
+                return codes.scale * (static_cast<double>(got[channel * 36]) - codes.zero_point);
+            };
+            CHECK(value(0) == Approx(0.5).margin(codes.scale / 2));
+            CHECK(value(1) == 0);
+            CHECK(value(2) == Approx(0.125).margin(codes.scale / 2));
+        }
+}
+
+TEST_CASE("the form in which codes are signed changes no number") {
+    const notch::network net = random_network(42);
+    numbers random(1);
+    const std::vector<float> images = random.normals(2 * notch::element_count(net.tensors[net.input].shape));
+    const notch::calibration seen = notch::calibrate(net, images);
+    notch::quantization_policy policy;
+    const run_result unsigned_codes = run_plan(notch::make_plan(seen, policy), images, 2, 2, 1);
+    policy.activations.is_signed = true;
+    const run_result signed_codes = run_plan(notch::make_plan(seen, policy), images, 2, 2, 1);
+    CHECK(unsigned_codes.results == signed_codes.results);
+    CHECK(unsigned_codes.codes == signed_codes.codes);
+}
