@@ -52,7 +52,8 @@ struct row {
 struct peer {
     std::string name;
     std::function<void()> call;
-    std::function<double()> timed{}; ///< instead of `call`: runs once elsewhere, and returns the nanoseconds of that
+    /// Instead of `call`: a turn that is measured elsewhere; returns the nanoseconds of each call.
+    std::function<std::vector<double>()> turn{};
 };
 
 /// Work measured by one row.
@@ -66,7 +67,8 @@ struct work {
     double units = 0;           ///< what the peak is counted in (bytes, operations), in one call
     double peak_units = 0;      ///< the same in one call of `peak`
     bool warm = false;          ///< every timed call follows an untimed one: data in the caches, threads awake
-    double items = 1;           ///< a call does this many of what times are counted for
+    double turn_ns = 0; ///< a turn has so many nanoseconds of untimed calls, at least one, and as many of timed ones
+    double items = 1;   ///< a call does this many of what times are counted for
     std::function<double()> steps_percent{}; ///< of row::steps_percent; may be empty
 };
 
@@ -106,14 +108,14 @@ inline double median(std::vector<double> list) {
 /// A call and its times.
 class lane {
 public:
-    lane(const std::function<void()>& call, bool warm) : call_(&call), warm_(warm) {}
-    lane(const peer& other, bool warm)
-        : call_(&other.call), timed_(other.timed ? &other.timed : nullptr), warm_(warm) {}
+    lane(const std::function<void()>& call, const work& task)
+        : call_(&call), warm_(task.warm), turn_ns_(task.turn_ns) {}
+    lane(const peer& other, const work& task) : lane(other.call, task) { turn_ = other.turn ? &other.turn : nullptr; }
 
     /// Makes a first call, and decides how many make a batch of 20 microseconds.
     void choose_batch() {
-        if (timed_ != nullptr) {
-            static_cast<void>((*timed_)());
+        if (turn_ != nullptr) {
+            static_cast<void>((*turn_)());
             return;
         }
         (*call_)();
@@ -122,17 +124,26 @@ public:
         batch_ = once < long_enough ? static_cast<std::size_t>(std::ceil(long_enough / std::max(once, 1.0))) : 1;
     }
 
-    /// Nanoseconds of one call, which are kept.
+    /// A turn. Its times are kept; returns the nanoseconds that were timed.
     double run() {
-        if (timed_ != nullptr)
-            return times_.emplace_back((*timed_)());
-        if (warm_)
-            (*call_)();
-        const double total = time_of([this] {
-            for (std::size_t i = 0; i < batch_; ++i)
+        if (turn_ != nullptr) {
+            const std::vector<double> list = (*turn_)();
+            times_.insert(times_.end(), list.begin(), list.end());
+            return 0;
+        }
+        for (double untimed = 0; untimed < turn_ns_;)
+            untimed += time_of(*call_);
+        double total = 0;
+        do {
+            if (warm_)
                 (*call_)();
-        });
-        times_.push_back(total / static_cast<double>(batch_));
+            const double batch = time_of([this] {
+                for (std::size_t i = 0; i < batch_; ++i)
+                    (*call_)();
+            });
+            times_.push_back(batch / static_cast<double>(batch_));
+            total += batch;
+        } while (total < turn_ns_);
         return total;
     }
 
@@ -140,20 +151,21 @@ public:
 
 private:
     const std::function<void()>* call_;
-    const std::function<double()>* timed_ = nullptr;
+    const std::function<std::vector<double>()>* turn_ = nullptr;
     std::vector<double> times_;
     std::size_t batch_ = 1;
     bool warm_;
+    double turn_ns_;
 };
 
 /// Measures a row: peak, ours and the peers in turn, in every iteration.
 inline void measure(benchmark::State& state, row result, const work& task) {
-    lane peak(task.peak, task.warm);
-    lane ours(task.ours, task.warm);
+    lane peak(task.peak, task);
+    lane ours(task.ours, task);
     std::vector<lane> theirs;
     ours.choose_batch();
     for (const peer& other : task.peers)
-        theirs.emplace_back(other, task.warm).choose_batch();
+        theirs.emplace_back(other, task).choose_batch();
     for (auto _ : state) {
         if (task.peak)
             peak.run();

@@ -38,6 +38,9 @@ namespace {
 namespace fs = std::filesystem;
 using bench::ort_model;
 
+/// A process that has slept while another one ran is slow for a while, so turns are long.
+constexpr double turn_ns = 3e6;
+
 /// A folder for files of this process, removed with it.
 class temporary_folder {
 public:
@@ -103,7 +106,7 @@ void add_peer(std::vector<bench::peer>& peers, const char* name, const ort_model
         return;
     if (!ours.empty())
         compare(row + ", " + name, ours, opened->results(batch));
-    peers.push_back({name, {}, [opened, batch] { return opened->run(batch, batch == 1); }});
+    peers.push_back({name, {}, [opened, batch] { return opened->turn(batch, turn_ns); }});
 }
 
 bench::work work_of(const std::string& path, const bench::setting& how, std::size_t batch, int threads,
@@ -113,7 +116,7 @@ bench::work work_of(const std::string& path, const bench::setting& how, std::siz
     (*ours)();
     bench::work task;
     task.ours = [ours] { (*ours)(); };
-    task.warm = batch == 1;
+    task.turn_ns = turn_ns;
     task.items = static_cast<double>(batch);
     task.operations = net->operations() * task.items;
     using enum bench::arithmetic;

@@ -2,10 +2,10 @@
 /// ONNX Runtime as a peer, in a process of its own: ort_server.mjs, run by node. Its times are those that it measures.
 #pragma once
 
-#include "../rows.hpp"
 #include "child.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -86,18 +86,15 @@ public:
 
     [[nodiscard]] bool is_open() const { return is_open_; }
 
-    /// Nanoseconds of a run of some images, the median of as many runs as last 20 microseconds.
-    double run(std::size_t batch, bool warm) {
-        constexpr double long_enough = 20'000.0;
-        const std::size_t times =
-            last_ > 0 && last_ < long_enough ? static_cast<std::size_t>(long_enough / last_) + 1 : 1;
-        const std::vector<double> list =
-            numbers({"run", name_, std::to_string(batch), warm ? "1" : "0", std::to_string(times)});
+    /// Nanoseconds of each run of some images, of a turn: so many nanoseconds untimed, and as many timed.
+    [[nodiscard]] std::vector<double> turn(std::size_t batch, double ns) {
+        std::vector<double> list =
+            numbers({"run", name_, std::to_string(batch), std::to_string(static_cast<std::int64_t>(ns))});
         if (list.empty()) {
             std::fprintf(stderr, "onnxruntime has gone\n");
             std::exit(1);
         }
-        return last_ = median(list);
+        return list;
     }
 
     /// What the model gives for some images.
@@ -121,7 +118,6 @@ private:
     ort_server* server_;
     std::string name_;
     bool is_open_ = false;
-    double last_ = 0;
 };
 
 } // namespace bench

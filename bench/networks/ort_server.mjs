@@ -3,7 +3,7 @@
 //
 //     hello                                       -> version of ONNX Runtime
 //     open NAME THREADS EXACT DIMS IMAGES MODEL   -> ok          DIMS: of one image, 3x32x32; IMAGES: a file of floats
-//     run NAME BATCH UNTIMED TIMES                -> nanoseconds of each timed run, measured here
+//     run NAME BATCH NS                           -> nanoseconds of each run, measured here: NS of runs, after NS untimed
 //     results NAME BATCH                          -> the numbers that the model gives
 //     close NAME                                  -> ok
 //
@@ -37,15 +37,21 @@ function feedOf(name, batch) {
     return { [session.inputNames[0]]: new ort.Tensor("float32", floats.subarray(0, size), [batch, ...dims]) };
 }
 
-async function run(name, batch, untimed, times) {
+async function run(name, batch, ns) {
     const { session } = models.get(name);
     const feed = feedOf(name, Number(batch));
-    for (let i = 0; i < Number(untimed); ++i) await session.run(feed);
     const list = [];
-    for (let i = 0; i < Number(times); ++i) {
+    let timed = 0;
+    for (let untimed = 0; timed < Number(ns); ) {
         const start = process.hrtime.bigint();
         await session.run(feed);
-        list.push(process.hrtime.bigint() - start);
+        const time = Number(process.hrtime.bigint() - start);
+        if (untimed < Number(ns)) {
+            untimed += time;
+        } else {
+            timed += time;
+            list.push(time);
+        }
     }
     return list.join(" ");
 }

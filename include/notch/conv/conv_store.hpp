@@ -37,12 +37,16 @@ public:
             to.column = place.column / columns * used + inside;
             to.columns = std::min(place.columns, used - inside);
         }
+        if (joins_) {
+            finish(tile, to, dst_.data());
+            return;
+        }
         // As many rows at a time as lie at one distance.
-        const std::size_t width = joins_ ? problem_.rows : dst_.extent(2);
         while (to.rows > 0) {
             tile_place some = to;
-            some.rows = std::min(to.rows, width - to.row % width);
-            finish(tile, some);
+            some.rows = std::min(to.rows, dst_.extent(2) - to.row % dst_.extent(2));
+            const std::size_t line = some.row / dst_.extent(2);
+            finish(tile, some, row_zero(dst_, line / dst_.extent(1), line % dst_.extent(1), some.row % dst_.extent(2)));
             tile += some.rows * to.stride;
             to.row += some.rows;
             to.rows -= some.rows;
@@ -50,9 +54,8 @@ public:
     }
 
 private:
-    void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
-        const std::size_t line = place.row / dst_.extent(2);
-        T* const first = row_zero(dst_, line / dst_.extent(1), line % dst_.extent(1), place.row % dst_.extent(2));
+    /// `first`: where row 0 would lie.
+    void finish(const std::int32_t* tile, const tile_place& place, T* first) const noexcept {
         const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_, first, dst_.stride(2),
                                                   column_stride_);
         store.template finish<Floats>(tile, place);

@@ -111,6 +111,11 @@ private:
     std::size_t last_ = 0;
 };
 
+/// Pointers to the operands of all rows.
+struct listed_operands {
+    const std::byte* const* list;
+};
+
 /// One task.
 template <class Arch, class Store> class conv_task {
 public:
@@ -159,7 +164,7 @@ private:
     void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
         const packed_filters& filters = *job_.filters;
         if (filters.groups() == 1) {
-            walk_.run_group(group, row, rows, [this](std::size_t r) { return pointers_[r]; });
+            walk_.run_group(group, row, rows, listed_operands{pointers_});
             return;
         }
         // Each panel belongs to one group of channels.

@@ -67,23 +67,34 @@ public:
         if (images.size() != count * to.size() || codes.size() != images.size())
             detail::raise<shape_error>("encode: ", images.size(), " floats and ", codes.size(), " codes for ", count,
                                        " images of [H, W, C] = ", to.shape);
+        for (std::size_t i = 0; i < images.size(); ++i)
+            check_finite(images[i], i);
         const std::size_t pixels = to.shape[0] * to.shape[1];
-        for (std::size_t i = 0; i < images.size(); ++i) {
-            const std::size_t n = i / to.size();
-            const std::size_t channel = i % to.size() / pixels;
-            codes[n * to.size() + i % pixels * to.shape[2] + channel] = code_of(images[i], i);
-        }
+        const std::size_t channels = to.shape[2];
+        const float* from = images.data();
+        for (std::size_t n = 0; n < count; ++n)
+            for (std::size_t c = 0; c < channels; ++c, from += pixels) {
+                std::uint8_t* place = codes.data() + n * to.size() + c;
+                for (std::size_t p = 0; p < pixels; ++p, place += channels)
+                    *place = code_in(to, from[p]);
+            }
     }
     /// The code of one number of the input tensor.
     [[nodiscard]] std::uint8_t code_of(float x, std::size_t index = 0) const {
+        check_finite(x, index);
+        return code_in(input(), x);
+    }
+
+private:
+    static void check_finite(float x, std::size_t index) {
         if (is_non_finite(x))
             detail::raise<range_error>("encode: element ", index, " is ", x, ", which has no code");
-        const run_tensor& to = input();
+    }
+    [[nodiscard]] static std::uint8_t code_in(const run_tensor& to, float x) noexcept {
         const double code = std::nearbyint(static_cast<double>(x) / to.scale) + to.zero_point;
         return static_cast<std::uint8_t>(std::clamp(code, 0.0, static_cast<double>(to.highest)));
     }
 
-private:
     program_data data_;
 };
 

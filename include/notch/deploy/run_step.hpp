@@ -232,32 +232,63 @@ template <class Arch> void run_work(const run_context& context, const program_st
     }
 }
 
+/// Copies `count` bytes between places that do not overlap. Pixels are short: a call of memcpy would take longer than they do.
+NOTCH_INLINE void copy_short(std::uint8_t* to, const std::uint8_t* from, std::size_t count) noexcept {
+    constexpr std::size_t piece = 16;
+    if (count < piece) {
+        for (std::size_t i = 0; i < count; ++i)
+            to[i] = from[i];
+        return;
+    }
+    for (std::size_t i = 0; i + piece <= count; i += piece)
+        std::memcpy(to + i, from + i, piece);
+    std::memcpy(to + count - piece, from + count - piece, piece); // the rest, and some bytes again
+}
+
 template <class Arch> void run_work(const run_context& context, const program_step& step, const slice_step& work) {
     const strided_view<const std::uint8_t, 4> from = context.constant(step.inputs[0]);
     const strided_view<std::uint8_t, 4> dst = context.view(step.output);
+    const std::size_t width = dst.extent(2);
+    const std::size_t channels = dst.extent(3);
+    const std::size_t pixel = from.extent(3) * work.step[1];
+    const bool whole = work.step[1] == 1 && work.step[2] == 1 && channels == from.extent(3);
+    std::uint8_t* to = dst.data();
     for (std::size_t n = 0; n < dst.extent(0); ++n)
-        for (std::size_t h = 0; h < dst.extent(1); ++h)
-            for (std::size_t w = 0; w < dst.extent(2); ++w) {
-                const std::uint8_t* row = pixel_of(from, n, work.begin[0] + h * work.step[0],
-                                                   work.begin[1] + w * work.step[1], work.begin[2]);
-                std::uint8_t* to = pixel_of(dst, n, h, w);
+        for (std::size_t h = 0; h < dst.extent(1); ++h) {
+            const std::uint8_t* row = pixel_of(from, n, work.begin[0] + h * work.step[0], work.begin[1], work.begin[2]);
+            if (whole) {
+                std::memcpy(to, row, width * channels);
+                to += width * channels;
+                continue;
+            }
+            for (std::size_t w = 0; w < width; ++w, row += pixel, to += channels) {
                 if (work.step[2] == 1)
-                    std::memcpy(to, row, dst.extent(3));
+                    copy_short(to, row, channels);
                 else
-                    for (std::size_t c = 0; c < dst.extent(3); ++c)
+                    for (std::size_t c = 0; c < channels; ++c)
                         to[c] = row[c * work.step[2]];
             }
+        }
 }
 
 template <class Arch> void run_work(const run_context& context, const program_step& step, const pad_step& work) {
     const strided_view<const std::uint8_t, 4> from = context.constant(step.inputs[0]);
     const strided_view<std::uint8_t, 4> dst = context.view(step.output);
     std::memset(dst.data(), work.value, dst.size());
+    const std::size_t width = from.extent(2);
+    const std::size_t channels = from.extent(3);
+    const std::uint8_t* row = from.data();
     for (std::size_t n = 0; n < from.extent(0); ++n)
-        for (std::size_t h = 0; h < from.extent(1); ++h)
-            for (std::size_t w = 0; w < from.extent(2); ++w)
-                std::memcpy(pixel_of(dst, n, work.before[0] + h, work.before[1] + w, work.before[2]),
-                            pixel_of(from, n, h, w), from.extent(3));
+        for (std::size_t h = 0; h < from.extent(1); ++h) {
+            std::uint8_t* to = pixel_of(dst, n, work.before[0] + h, work.before[1], work.before[2]);
+            if (channels == dst.extent(3)) {
+                std::memcpy(to, row, width * channels);
+                row += width * channels;
+                continue;
+            }
+            for (std::size_t w = 0; w < width; ++w, row += channels, to += dst.extent(3))
+                copy_short(to, row, channels);
+        }
 }
 
 template <class Arch> void run_work(const run_context& context, const program_step& step, const clip_step& work) {

@@ -65,7 +65,7 @@ struct add_residual {
         const std::ptrdiff_t stride = codes.stride(0);
         return [=](Lane x, std::size_t row) NOTCH_LAMBDA_INLINE {
             const Lane code = simd::load_codes<Lane>(from + static_cast<std::ptrdiff_t>(row) * stride) - zero;
-            return x + nearest_even::shift_right(Lane(code << left), right);
+            return x + nearest_even::shift_right_bounded(Lane(code << left), right); // nine bits, or no shift
         };
     }
 

@@ -95,6 +95,10 @@ template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
     static constexpr std::size_t most_rows = ops::tile_rows;
     static constexpr std::size_t most_panels = ops::tile_panels;
+    /// Tiles that are finished together: what the epilogue knows of their columns is found once for all of them. They stay
+    /// within 4 KiB.
+    static constexpr std::size_t stored_tiles =
+        std::max<std::size_t>((std::size_t{4} << 10) / (most_rows * most_panels * step_bytes), 1);
 
 public:
     /// `memory`: of a task, behind its rows.
@@ -103,7 +107,7 @@ public:
           panel_memory_(memory + job.cut.sum_bytes) {}
 
     /// All sums of some rows and a group of panels: rows row .. row + rows of the product, of which operand(r) is the pointer
-    /// of number r.
+    /// of number r; or operand.list holds all pointers.
     template <class Operand>
     void run_group(std::size_t group, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
         const std::size_t first = group * job_.cut.tile_panels;
@@ -155,23 +159,36 @@ private:
     void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
                    const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
                    const Operand& operand) noexcept {
-        alignas(64) std::int32_t one_tile[most_rows * most_panels * panel_columns];
+        alignas(64) std::int32_t tiles[stored_tiles * most_rows * most_panels * panel_columns];
         const std::byte* pointers[most_rows];
-        tile_work work{pointers, streams, segments, count, !part.first, one_tile};
-        const std::size_t tiles = ceil_div(rows, most_rows);
+        tile_work work{pointers, streams, segments, count, !part.first, tiles};
         const std::size_t stride = panels * panel_columns;
         const std::size_t column = first_panel * panel_columns;
         const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
-        for (std::size_t t = 0; t < tiles; ++t) {
-            const std::size_t begin = part_begin(rows, tiles, t);
-            const std::size_t tile_rows = part_begin(rows, tiles, t + 1) - begin;
-            for (std::size_t r = 0; r < tile_rows; ++r)
-                pointers[r] = operand(begin + r);
-            if (!part.first || !part.last)
-                work.tile = sum_memory_ + begin * stride;
-            find_kernel<Arch>(job_.choice, panels, tile_rows)(work);
-            if (part.last)
-                store_(work.tile, {row + begin, tile_rows, column, columns, stride});
+        // Tiles of like size: the first ones have a row more.
+        const std::size_t tile_count = ceil_div(rows, most_rows);
+        const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
+        const std::size_t longer = rows - least * tile_count;
+        const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
+                                        find_kernel<Arch>(job_.choice, panels, std::min(least + 1, most_rows))};
+        const bool waits = !part.first || !part.last;
+        std::size_t stored = 0; // rows
+        std::size_t begin = 0;
+        for (std::size_t t = 0; t < tile_count; ++t) {
+            const std::size_t tile_rows = least + (t < longer ? 1 : 0);
+            if constexpr (requires { operand.list; })
+                work.rows = operand.list + begin;
+            else
+                for (std::size_t r = 0; r < tile_rows; ++r)
+                    pointers[r] = operand(begin + r);
+            work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
+            kernels[t < longer ? 1 : 0](work);
+            begin += tile_rows;
+            if (part.last && (t % stored_tiles == stored_tiles - 1 || begin == rows)) {
+                store_(waits ? sum_memory_ + stored * stride : tiles,
+                       {row + stored, begin - stored, column, columns, stride});
+                stored = begin;
+            }
         }
     }
 
