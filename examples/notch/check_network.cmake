@@ -43,6 +43,7 @@ endforeach()
 set(scaling --mean 0.5 --std 0.25)
 set(calibrated shapes.onnx --calibration calibration.u8 ${scaling})
 set(tested ${calibrated} --images test.u8)
+set(plain shapes.onnx --calibration calibration.u8 --images test.u8)
 set(labelled ${tested} --labels test_labels.u8)
 
 # Help stands alone.
@@ -79,7 +80,7 @@ foreach(key IN ITEMS top1_float top1_simulated top1 images simulated_images ms_p
 endforeach()
 read_number(seed evaluate.json settings seed)
 read_number(images evaluate.json settings calibration_images)
-require(seed EQUAL 1 AND images EQUAL 64)
+require(seed EQUAL 0 AND images EQUAL 64)
 
 # Without labels there is no top-1; some images are simulated.
 expect(0 "top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
@@ -106,13 +107,20 @@ expect(0 "/depthwise/conv/Conv +Conv.Clip +8 +tensor" quantize ${calibrated} --r
 expect(0 "written to exported.onnx" export shapes.onnx exported.onnx --calibration calibration.u8 ${scaling})
 require(EXISTS "${folder}/exported.onnx")
 
+# reports
+expect(0 "top-1" evaluate ${labelled} --weights 4 --report report.html)
+expect(0 "W4A8, .*, biases corrected on 32 images" quantize ${calibrated} --weights 4 --bias-correction 32 --report plan.html)
+file(READ "${folder}/report.html" html)
+require(html MATCHES "^<!DOCTYPE html>" AND html MATCHES "/depthwise/conv/Conv")
+require(EXISTS "${folder}/plan.html")
+
 # compare, with itself, with other settings and with arrays
 expect(0 "integer / float: SQNR dB.*/classes/Gemm" compare ${tested} --json compare.json)
 read_number(cosine compare.json layers 1 "integer / float" cosine)
 require(cosine GREATER 0.99)
 expect(0 "own / other.*/classes/Gemm .* inf +1.000000 +0.0000\n$" compare ${tested} --recipe recipe.json --other-recipe recipe.json)
 expect(1 "'missing.npz' cannot be opened" compare ${tested} --golden missing.npz)
-expect(2 "--golden excludes --other-recipe" compare ${tested} --golden a.npz --other-recipe recipe.json)
+expect(2 "--other-recipe excludes --golden" compare ${tested} --golden a.npz --other-recipe recipe.json)
 
 # bench
 expect(0 "W2A8 .*steps are [0-9.]+ % of the time of a run" bench shapes.onnx --threads 2 --seconds 1 --json bench.json)
@@ -130,8 +138,8 @@ expect(1 "label 0 is [0-9]+; the network has 10 results, 0 to 9" evaluate ${test
 expect(1 "'shapes.onnx' has [0-9]+ bytes, no whole number of images of 32,32,3 = 3072 bytes"
     evaluate shapes.onnx --calibration calibration.u8 --images shapes.onnx)
 expect(1 "--shape is 16,16,3, and the network 'shapes.onnx' takes images of 32,32,3" evaluate ${tested} --shape 16,16,3)
-expect(1 "2 numbers of the mean for 3 channels" evaluate ${tested} --mean 0.5,0.5)
-expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${tested} --std 0)
+expect(1 "2 numbers of the mean for 3 channels" evaluate ${plain} --mean 0.5,0.5)
+expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${plain} --std 0)
 file(WRITE "${folder}/unknown.json" [[{"layers": {"conv7": {"weights": 8}}}]])
 expect(1 "names the layer 'conv7', which .* does not have" quantize ${calibrated} --recipe unknown.json)
 file(WRITE "${folder}/bits.json" [[{"weights": 9}]])
@@ -151,7 +159,8 @@ expect(2 "--grain is 'row'; it takes tensor, channel, group:N" quantize ${calibr
 expect(2 "inputs of a group, is 0; it takes a whole number from 1" quantize ${calibrated} --grain group:0)
 expect(2 "--scale is 'log'; it takes pot, fixed or real" quantize ${calibrated} --scale log)
 expect(2 "--observer is 'max'; it takes minmax, percentile, mse or kl" quantize ${calibrated} --observer max)
-expect(2 "--mean is 'x'; it takes a number" quantize ${calibrated} --mean=x)
+expect(2 "--mean is 'x'; it takes a number" quantize shapes.onnx --calibration calibration.u8 --mean=x)
+expect(2 "--std: At Most 1 required but received 2" quantize ${calibrated} --std 1)
 expect(2 "--threads is 0; it takes a whole number from 1 to 256" quantize ${calibrated} --threads 0)
 expect(2 "--images.* try notch quantize --help" quantize ${calibrated} --images test.u8)
 expect(2 "--json and MODEL name the same file" inspect shapes.onnx --json shapes.onnx)

@@ -6,6 +6,7 @@
 #include "progress.hpp"
 #include "scores.hpp"
 #include "session.hpp"
+#include "step_times.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,15 +42,15 @@ struct bench_case {
     std::vector<double> ms{}; ///< per image
 };
 
-[[nodiscard]] std::vector<setting> settings_of(const network_settings& settings, const notch::calibration& seen) {
+[[nodiscard]] std::vector<setting> settings_of(const network_settings& settings, const calibrated_network& net) {
     std::vector<setting> list{{"float", nullptr}};
     for (const int bits : {8, 4, 2}) {
-        notch::quantization_policy policy = settings.policy;
-        policy.weights.bits = bits;
-        policy.activations.bits = 8;
-        policy.overrides.clear();
+        network_settings own = settings;
+        own.policy.weights.bits = bits;
+        own.policy.activations.bits = 8;
+        own.policy.overrides.clear();
         list.push_back(
-            {"W" + std::to_string(bits) + "A8", std::make_shared<const quantized_network>(quantize(seen, policy))});
+            {"W" + std::to_string(bits) + "A8", std::make_shared<const quantized_network>(quantize(net, own))});
     }
     return list;
 }
@@ -86,40 +87,6 @@ void measure(std::vector<bench_case>& cases, std::size_t seconds) {
         }
         bar.show(round);
     }
-}
-
-/// Medians of the times of steps, one image on one thread, and the share of the run that they cover.
-struct step_times {
-    std::vector<double> ms{};
-    double percent = 0;
-};
-
-[[nodiscard]] step_times measure_steps(const quantized_network& net, const image_file& images) {
-    constexpr std::size_t rounds = 51;
-    thread_pool alone(1);
-    std::vector<std::uint8_t> codes(images.size());
-    code_source(net, images).codes(0, 1, codes);
-    std::vector<float> results(net.program.result_size());
-    integer_network integers(net.program, 1, 1);
-    std::vector<std::vector<double>> steps(net.program.steps().size());
-    std::vector<double> shares;
-    for (std::size_t round = 0; round < rounds; ++round) {
-        const clock_type::time_point begin = clock_type::now();
-        clock_type::time_point last = begin;
-        double sum = 0;
-        integers.run(codes, 1, results, alone, [&](std::size_t s) {
-            const double ms = ms_since(last);
-            last = clock_type::now();
-            steps[s].push_back(ms);
-            sum += ms;
-        });
-        shares.push_back(100 * sum / ms_since(begin));
-    }
-    step_times to;
-    for (const std::vector<double>& step : steps)
-        to.ms.push_back(median(step));
-    to.percent = median(shares);
-    return to;
 }
 
 void print_times(const std::vector<setting>& settings, const std::vector<bench_case>& cases) {
@@ -173,7 +140,8 @@ void bench(const network_settings& given) {
     thread_pool alone(1);
     thread_pool all(settings.threads);
     const bool is_random = settings.calibration.empty();
-    const notch::calibration seen = is_random ? calibrate(net, images, all) : calibrate(settings, net, all);
+    const calibrated_network seen =
+        is_random ? calibrated_network{images, calibrate(net, images, all)} : calibrate(settings, net, all);
     if (is_random)
         settings.calibration_images = largest_batch;
     const std::vector<setting> list = settings_of(settings, seen);

@@ -89,14 +89,15 @@ void add_pixels(command_line& line, CLI::App& to) {
                 "the network takes (pixel * S - mean) / std (default 1/255)");
     add_setting(line, to, "--mean", "mean", "M,...", "one for each channel, or one for all (default 0)");
     add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all (default 1)");
-    add_setting(line, to, "--seed", "seed", "N", "which of the calibration images are drawn (default 1)");
+    add_setting(line, to, "--seed", "seed", "N",
+                "draw the calibration images by this seed (default 0: take the first ones)");
 }
 
 void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     const std::string raw = "raw uint8 [n, H, W, C], or .npy of that or of float32 [n, C, H, W]";
     add_file(to, "--calibration", line.settings.calibration, "images to find scales with: " + raw, is_calibrated);
     add_setting(line, to, "--calibration-images", "calibration_images", "N",
-                "how many of them are drawn (default 512)");
+                "how many of them are taken (default 512)");
     add_pixels(line, to);
     add_file(to, "--recipe", line.settings.recipe, "settings as JSON, see below; flags win over it");
     add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8 (default 8)");
@@ -111,6 +112,8 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_setting(line, to, "--first-last", "first_last", "B",
                 "bits of the first and the last layer, 0: as the others (default 8)");
     add_setting(line, to, "--residual", "residual", "B", "bits of a tensor that is only added to another (default 8)");
+    add_setting(line, to, "--bias-correction", "bias_correction", "N",
+                "correct biases on N calibration images (default 0: do not)");
     add_setting(line, to, "--threads", "threads", "N", "1 to 256 (default: as many as the machine has)");
 }
 
@@ -139,8 +142,9 @@ void add_options(command_line& line, CLI::App& to) {
     if (name == "quantize") {
         add_file(to, "--save-recipe", settings.save_recipe, "write the settings as a recipe");
         add_file(to, "--export", settings.onnx, "write a QDQ model in ONNX");
-        add_file(to, "--report", settings.html, "write a report as one HTML file");
     }
+    if (name == "quantize" || name == "evaluate")
+        add_file(to, "--report", settings.html, "write a report as one HTML file");
     if (name != "export")
         add_file(to, "--json", settings.json, "write the numbers as JSON");
 }

@@ -110,11 +110,12 @@ void print_differences(const std::vector<compared_pair>& pairs, const std::vecto
 }
 
 /// The settings of another recipe, for the same calibration.
-[[nodiscard]] notch::quantization_policy other_policy(const network_settings& settings) {
+[[nodiscard]] network_settings other_settings(const network_settings& settings) {
     network_settings other = settings;
     other.policy = {};
+    other.bias_correction = 0;
     read_recipe(other, settings.other_recipe);
-    return other.policy;
+    return other;
 }
 
 } // namespace
@@ -124,8 +125,8 @@ void compare(const network_settings& given) {
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
     const image_file images = evaluation_images(settings, net);
-    const notch::calibration seen = calibrate(settings, net, pool);
-    const quantized_network own = quantize(seen, settings.policy);
+    const calibrated_network calibrated = calibrate(settings, net, pool);
+    const quantized_network own = quantize(calibrated, settings);
     const std::size_t batch = batch_of(own.plan);
 
     std::vector<value_source> sources{float_values(own.plan, images, pool), integer_values(own, images, batch, pool)};
@@ -135,7 +136,7 @@ void compare(const network_settings& given) {
         sources.push_back(golden_values(settings.golden, own.plan, images.count()));
         pairs = {{"integer / golden", 2, 1}, {"float / golden", 2, 0}};
     } else if (!settings.other_recipe.empty()) {
-        other.emplace(quantize(seen, other_policy(settings)));
+        other.emplace(quantize(calibrated, other_settings(settings)));
         sources.push_back(integer_values(*other, images, batch, pool));
         pairs = {{"own / float", 0, 1}, {"other / float", 0, 2}, {"own / other", 2, 1}};
     }
@@ -143,9 +144,9 @@ void compare(const network_settings& given) {
         pair.tensors.resize(own.plan.net.tensors.size());
     run_all(pairs, sources, images.count(), batch);
 
-    std::printf("%s: %s\n", settings.model.c_str(), summary(settings.policy).c_str());
+    std::printf("%s: %s\n", settings.model.c_str(), summary(settings).c_str());
     if (other)
-        std::printf("other: %s\n", summary(other_policy(settings)).c_str());
+        std::printf("other: %s\n", summary(other_settings(settings)).c_str());
     std::printf("%zu images, calibrated with %zu (seed %llu)\n\n", images.count(), settings.calibration_images,
                 static_cast<unsigned long long>(settings.seed));
     const std::vector<compared_layer> layers = layers_of(own.plan);

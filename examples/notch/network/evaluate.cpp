@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "session.hpp"
+#include "write_report.hpp"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -79,6 +80,23 @@ struct evaluation {
     };
 }
 
+/// The same for the report: shares instead of percent.
+[[nodiscard]] notch::report_accuracy accuracy_of(const evaluation& found) {
+    const auto share = [](const std::optional<double>& percent) {
+        return percent ? std::optional<double>(*percent / 100) : std::nullopt;
+    };
+    notch::report_accuracy to;
+    to.top1_float = share(found.top1_float);
+    to.top1_simulated = share(found.top1_simulated);
+    to.top1_integer = share(found.top1);
+    to.agreement = found.agreement.percent / 100;
+    to.logits_sqnr_db = found.results.sqnr_db();
+    to.images = found.images;
+    to.compared_codes = found.simulated.compared_codes;
+    to.mismatched_codes = found.simulated.mismatched_codes;
+    return to;
+}
+
 /// Names the tensors whose codes differ.
 void report_mismatches(const quantized_network& net, const simulation& found) {
     for (std::size_t t = 0; t < found.tensors.size(); ++t)
@@ -98,7 +116,8 @@ void evaluate(const network_settings& given) {
     std::vector<std::size_t> labels;
     if (!settings.labels.empty())
         labels = read_labels(settings.labels, images.count(), classes);
-    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings.policy);
+    const calibrated_network calibrated = calibrate(settings, net, pool);
+    const quantized_network quantized = quantize(calibrated, settings);
 
     evaluation found;
     found.images = images.count();
@@ -113,10 +132,12 @@ void evaluate(const network_settings& given) {
     found.results.add(found.floats.results, found.integers.results);
 
     std::printf("%s: %s\n%zu images, calibrated with %zu (seed %llu), threads: %zu\n\n", settings.model.c_str(),
-                summary(settings.policy).c_str(), found.images, settings.calibration_images,
+                summary(settings).c_str(), found.images, settings.calibration_images,
                 static_cast<unsigned long long>(settings.seed), settings.threads);
     std::fputs(text_of(found).c_str(), stdout);
     write_json(settings.json, json_of(settings, quantized, found));
+    if (!settings.html.empty())
+        write_report(settings, quantized, calibrated.seen, images, accuracy_of(found));
     if (found.simulated.mismatched_codes != 0 || found.simulated.mismatched_results != 0) {
         report_mismatches(quantized, found.simulated);
         throw std::runtime_error("the integer run differs from the simulation; this is an error of notch");

@@ -87,7 +87,7 @@ private:
     const quantized_network& net_;
     code_source source_;
     integer_network integers_;
-    notch::simulator simulator_;
+    notch::simulator<> simulator_;
     thread_pool alone_{1};
     std::vector<std::vector<std::uint8_t>> codes_; ///< per tensor
     std::vector<compared_tensor> tensors_;

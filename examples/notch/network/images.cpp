@@ -93,7 +93,7 @@ void image_file::draw(std::size_t wanted, std::uint64_t seed) {
     std::vector<std::size_t> order(count_);
     for (std::size_t i = 0; i < count_; ++i)
         order[i] = i;
-    for (std::size_t i = 0; i < wanted; ++i) // the first steps of a shuffle
+    for (std::size_t i = 0; i < wanted && seed != 0; ++i) // the first steps of a shuffle
         std::swap(order[i], order[i + notch::counter_bits(seed, i) % (count_ - i)]);
     order.resize(wanted);
     std::sort(order.begin(), order.end());

@@ -37,7 +37,7 @@ public:
     }
     /// Floats [count, C, H, W] of some images.
     void floats(std::size_t first, std::size_t count, std::span<float> to) const;
-    /// Keeps `wanted` of the images, drawn by a seed; all, where there are no more.
+    /// Keeps `wanted` of the images, drawn by a seed, the first ones for seed 0; all, where there are no more.
     void draw(std::size_t wanted, std::uint64_t seed);
 
 private:

@@ -7,11 +7,11 @@
 namespace tool {
 
 struct integer_network::state {
-    notch::runner run;
+    notch::runner<> run;
 };
 
 integer_network::integer_network(const notch::program& program, std::size_t most, std::size_t tasks)
-    : state_(new state{notch::runner(program, most, tasks)}) {}
+    : state_(new state{notch::runner<>(program, most, tasks)}) {}
 
 integer_network::~integer_network() = default;
 

@@ -140,9 +140,8 @@ void print_plan(const network_settings& settings, const quantized_network& net) 
         bytes += group.weights ? notch::stored_bytes(*group.weights, net.plan.scales) : 0;
     }
     const notch::tensor_codes& input = *net.plan.tensors[net.plan.input];
-    std::printf("%s: %s\ncalibrated with %zu images (seed %llu)\n\n", settings.model.c_str(),
-                summary(settings.policy).c_str(), settings.calibration_images,
-                static_cast<unsigned long long>(settings.seed));
+    std::printf("%s: %s\ncalibrated with %zu images (seed %llu)\n\n", settings.model.c_str(), summary(settings).c_str(),
+                settings.calibration_images, static_cast<unsigned long long>(settings.seed));
     std::fputs(table_of(rows, 2).c_str(), stdout);
     std::printf("\ninput: %d bits, scale %s, zero point %d\n", input.bits,
                 text_of_scale(input.scale, net.plan.scales).c_str(), input.zero_point);
@@ -157,8 +156,8 @@ void quantize(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
-    const notch::calibration seen = calibrate(settings, net, pool);
-    const quantized_network quantized = quantize(seen, settings.policy);
+    const calibrated_network calibrated = calibrate(settings, net, pool);
+    const quantized_network quantized = quantize(calibrated, settings);
     print_plan(settings, quantized);
     if (!settings.save_recipe.empty())
         write_file(settings.save_recipe, recipe_of(settings).dump(1) + "\n");
@@ -166,17 +165,16 @@ void quantize(const network_settings& given) {
     if (!settings.onnx.empty())
         write_export(quantized.plan, settings.onnx);
     if (!settings.html.empty())
-        write_report(settings, quantized, seen);
+        write_report(settings, quantized, calibrated.seen, calibrated.images, {});
 }
 
 void export_model(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
-    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings.policy);
+    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings);
     write_export(quantized.plan, settings.onnx);
-    std::printf("%s: %s\nwritten to %s\n", settings.model.c_str(), summary(settings.policy).c_str(),
-                settings.onnx.c_str());
+    std::printf("%s: %s\nwritten to %s\n", settings.model.c_str(), summary(settings).c_str(), settings.onnx.c_str());
 }
 
 } // namespace tool

@@ -3,6 +3,8 @@
 #include "network.hpp"
 #include "progress.hpp"
 
+#include <algorithm>
+#include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
 #include <notch/ptq/make_plan.hpp>
 #include <utility>
@@ -30,8 +32,15 @@ notch::calibration calibrate(const notch::network& net, const image_file& images
     return std::move(watch).take();
 }
 
-quantized_network quantize(const notch::calibration& seen, const notch::quantization_policy& policy) {
+quantized_network quantize(const notch::calibration& seen, const notch::quantization_policy& policy,
+                           const image_file& images, std::size_t corrected) {
     notch::plan plan = notch::make_plan(seen, policy);
+    if (corrected != 0) {
+        const std::size_t count = std::min(corrected, images.count());
+        std::vector<float> floats(count * images.size());
+        images.floats(0, count, floats);
+        notch::correct_biases(plan, floats, count);
+    }
     notch::program program = notch::lower(plan);
     return {std::move(plan), std::move(program)};
 }

@@ -79,6 +79,7 @@ ordered_json recipe_of(const network_settings& settings) {
         {"residual", policy.residual_bits},
         {"calibration_images", settings.calibration_images},
         {"seed", settings.seed},
+        {"bias_correction", settings.bias_correction},
         {"scale_input", settings.pixels.scale},
     };
     if (!settings.pixels.mean.empty())

@@ -7,26 +7,35 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace tool {
 
-notch::calibration calibrate(network_settings& settings, const notch::network& net, thread_pool& pool) {
+calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool) {
     image_file images("--calibration", settings.calibration, settings, net.tensors[net.input].shape);
     images.draw(settings.calibration_images, settings.seed);
     settings.calibration_images = images.count();
-    return calibrate(net, images, pool);
+    notch::calibration seen = calibrate(net, images, pool);
+    return {std::move(images), std::move(seen)};
+}
+
+quantized_network quantize(const calibrated_network& net, const network_settings& settings) {
+    return quantize(net.seen, settings.policy, net.images, settings.bias_correction);
 }
 
 image_file evaluation_images(const network_settings& settings, const notch::network& net) {
     return {"--images", settings.images, settings, net.tensors[net.input].shape};
 }
 
-std::string summary(const notch::quantization_policy& policy) {
+std::string summary(const network_settings& settings) {
+    const notch::quantization_policy& policy = settings.policy;
     std::string text = "W" + std::to_string(policy.weights.bits) + "A" + std::to_string(policy.activations.bits) +
                        ", grain " + to_string(policy.weights.cut) + ", scale " + to_string(policy.scales) +
                        ", observer " + to_string(policy.activations.rule) + ", fit " + name_of(policy.weights.fit);
     if (policy.first_last_bits != 0)
         text += ", first and last " + std::to_string(policy.first_last_bits) + " bits";
+    if (settings.bias_correction != 0)
+        text += ", biases corrected on " + std::to_string(settings.bias_correction) + " images";
     if (!policy.overrides.empty())
         text += ", " + std::to_string(policy.overrides.size()) + " layers of their own";
     return text;

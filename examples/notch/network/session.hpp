@@ -10,14 +10,23 @@
 
 namespace tool {
 
+/// A network that has seen images.
+struct calibrated_network {
+    image_file images;
+    notch::calibration seen;
+};
+
 /// Reads the calibration images and shows them to a network. Updates settings.calibration_images to how many were taken.
-[[nodiscard]] notch::calibration calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
+[[nodiscard]] calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
+
+/// Quantizes it as the settings say.
+[[nodiscard]] quantized_network quantize(const calibrated_network& net, const network_settings& settings);
 
 /// The file of --images for a network.
 [[nodiscard]] image_file evaluation_images(const network_settings& settings, const notch::network& net);
 
 /// Settings in one line: W4A8, grain channel, ...
-[[nodiscard]] std::string summary(const notch::quantization_policy& policy);
+[[nodiscard]] std::string summary(const network_settings& settings);
 
 /// Settings for reports.
 [[nodiscard]] nlohmann::ordered_json settings_json(const network_settings& settings);

@@ -75,7 +75,7 @@ struct setting_rule {
     void (*set)(network_settings&, std::string_view what, std::string_view value);
 };
 
-constexpr std::array<setting_rule, 13> rules = {{
+constexpr std::array<setting_rule, 14> rules = {{
     {"weights", [](auto& s, auto what, auto value) { s.policy.weights.bits = parse_bits(what, value); }},
     {"activations", [](auto& s, auto what, auto value) { s.policy.activations.bits = parse_bits(what, value); }},
     {"grain", [](auto& s, auto what, auto value) { s.policy.weights.cut = parse_grain(what, value); }},
@@ -91,6 +91,7 @@ constexpr std::array<setting_rule, 13> rules = {{
     {"calibration_images",
      [](auto& s, auto what, auto value) { s.calibration_images = parse_number(what, value, 1, most); }},
     {"seed", [](auto& s, auto what, auto value) { s.seed = parse_number(what, value, 0, most); }},
+    {"bias_correction", [](auto& s, auto what, auto value) { s.bias_correction = parse_number(what, value, 0, most); }},
     {"scale_input", [](auto& s, auto what, auto value) { s.pixels.scale = parse_real(what, value); }},
     {"mean", [](auto& s, auto what, auto value) { s.pixels.mean = parse_reals(what, value); }},
     {"std", [](auto& s, auto what, auto value) { s.pixels.deviation = parse_reals(what, value); }},

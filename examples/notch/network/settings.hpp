@@ -24,7 +24,8 @@ struct network_settings {
     notch::pixel_scaling pixels{};
     notch::quantization_policy policy{};
     std::size_t threads = 1;
-    std::uint64_t seed = 1;                ///< which calibration images are taken
+    std::uint64_t seed = 0;                ///< which calibration images are taken; 0: the first ones
+    std::size_t bias_correction = 0;       ///< calibration images to correct biases on
     std::optional<std::size_t> simulate{}; ///< images that are simulated too; none: all
     std::size_t seconds = 10;              ///< to measure
     std::string recipe;
@@ -50,7 +51,7 @@ struct named_value {
                                          std::uint64_t highest);
 
 /// Sets what a recipe may hold: weights, activations, grain, scale, observer, fit, first_last, residual, calibration_images,
-/// seed, scale_input, mean, std. `what` stands for the setting in messages. Raises std::runtime_error.
+/// seed, bias_correction, scale_input, mean, std. `what` stands for the setting in messages. Raises std::runtime_error.
 void apply(network_settings& settings, std::string_view what, const named_value& setting);
 
 /// Sets something for one layer: weights, activations, grain or fit.
