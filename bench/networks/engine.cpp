@@ -130,7 +130,7 @@ private:
     std::vector<float> results_;
     thread_pool pool_;
     spread threads_;
-    notch::runner run_;
+    notch::runner<> run_;
 };
 
 class running_encoder : public running {
