@@ -61,6 +61,15 @@ struct comparison {
     return seen;
 }
 
+// Unoptimised builds take a part of the cases.
+#ifdef NDEBUG
+constexpr std::uint64_t networks = 120;
+constexpr std::array activation_widths{2, 4, 7, 8};
+#else
+constexpr std::uint64_t networks = 24;
+constexpr std::array activation_widths{8};
+#endif
+
 constexpr std::array forms{notch::scale_form::power_of_two, notch::scale_form::fixed_point, notch::scale_form::real};
 constexpr std::array grains{notch::grain::tensor(), notch::grain::channel(),     notch::grain::group(5),
                             notch::grain::group(8), notch::grain::block(16, 16), notch::grain::block(3, 4)};
@@ -70,7 +79,7 @@ constexpr std::array grains{notch::grain::tensor(), notch::grain::channel(),    
 TEST_CASE("random networks run as their plans say") {
     numbers random(7);
     std::size_t codes = 0;
-    for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    for (std::uint64_t seed = 0; seed < networks; ++seed) {
         const notch::network net = random_network(seed);
         const std::size_t count = 1 + random.below(5);
         const std::vector<float> images = random.normals(count * notch::element_count(net.tensors[net.input].shape));
@@ -92,7 +101,7 @@ TEST_CASE("random networks run as their plans say") {
         CHECK(seen.tensors > 1);
         codes += seen.codes;
     }
-    CHECK(codes > 100000);
+    CHECK(codes > 20000);
 }
 
 TEST_CASE("every width meets every grain and form of scales") {
@@ -111,7 +120,7 @@ TEST_CASE("every width meets every grain and form of scales") {
     for (const notch::scale_form form : forms)
         for (const notch::grain& cut : grains)
             for (int weight_bits = 2; weight_bits <= 8; ++weight_bits)
-                for (const int activation_bits : {2, 4, 7, 8}) {
+                for (const int activation_bits : activation_widths) {
                     notch::quantization_policy policy;
                     policy.weights.bits = weight_bits;
                     policy.weights.cut = cut;
