@@ -67,7 +67,7 @@ inline constexpr double chart_height = 176;
 }
 
 /// What codes reach on the axis of a histogram.
-struct code_range {
+struct shaded_codes {
     double lowest = 0;  ///< number of the lowest code
     double highest = 0; ///< number of the highest code
     double step = 1;    ///< from code to code
@@ -76,7 +76,7 @@ struct code_range {
 /// A histogram and the range of codes over it. Values beyond the range, by more than half a step, are drawn as lost.
 class histogram_chart {
 public:
-    histogram_chart(const report_histogram& bars, const code_range* range) : bars_(bars), range_(range) {
+    histogram_chart(const report_histogram& bars, const shaded_codes* range) : bars_(bars), range_(range) {
         low_ = bars.width > 0 ? bars.first : 0;
         high_ = bars.width > 0 ? bars.first + bars.width * static_cast<double>(bars.counts.size()) : 0;
         if (range != nullptr) {
@@ -165,7 +165,7 @@ private:
     }
 
     const report_histogram& bars_;
-    const code_range* range_;
+    const shaded_codes* range_;
     double low_ = 0;
     double high_ = 1;
     std::uint64_t most_ = 1;

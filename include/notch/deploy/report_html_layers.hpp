@@ -138,7 +138,7 @@ private:
         if (!l_.codes)
             return figure("Result", "stays real" + zeros(*l_.activations),
                           histogram_chart(*l_.activations, nullptr).draw("Histogram of the result"));
-        const code_range range{l_.codes->lowest, l_.codes->highest, l_.codes->scale};
+        const shaded_codes range{l_.codes->lowest, l_.codes->highest, l_.codes->scale};
         const double clipped = l_.codes->clipped_below + l_.codes->clipped_above;
         return figure(
             "Result in " + std::to_string(l_.codes->bits) + " bits",
@@ -150,7 +150,7 @@ private:
         if (!l_.weights || l_.weights->steps.width <= 0)
             return {};
         const double half = std::exp2(l_.weights->bits - 1);
-        const code_range range{-half, half - 1, 1};
+        const shaded_codes range{-half, half - 1, 1};
         return figure(
             "Weights in " + std::to_string(l_.weights->bits) + " bits",
             "divided by their scales; " +

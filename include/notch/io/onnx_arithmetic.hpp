@@ -80,8 +80,8 @@ inline void read_clip(onnx_graph& graph, onnx_node& node) {
 }
 
 /// The numbers of a constant that is one for each channel, or one for all; nothing where it is neither.
-[[nodiscard]] inline std::optional<std::vector<float>> per_channel(const float_array& constant,
-                                                                   const std::vector<std::size_t>& image) {
+[[nodiscard]] inline std::optional<std::vector<float>> numbers_of_channels(const float_array& constant,
+                                                                           const std::vector<std::size_t>& image) {
     const std::size_t rank = image.size() + 1;
     if (constant.values.size() == 1 && constant.shape.size() <= rank)
         return constant.values;
@@ -118,7 +118,7 @@ inline void read_binary(onnx_graph& graph, onnx_node& node) {
     const auto constant = graph.reals(node, which);
     if (!x || !constant)
         return;
-    auto numbers = per_channel(*constant, graph.shape(*x));
+    auto numbers = numbers_of_channels(*constant, graph.shape(*x));
     if (!numbers) {
         graph.reject(node, "the constant of extents ", constant->shape, " is not one number per channel of images of ",
                      graph.shape(*x));
