@@ -18,7 +18,7 @@ namespace notch {
 
 /// How pixels become the floats of a network's input.
 struct pixel_scaling {
-    double scale = 1.0 / 255;
+    double scale = 1.0 / 255;        ///< of a pixel, before the mean is taken off
     std::vector<double> mean{};      ///< one for each channel, or one for all; empty: 0
     std::vector<double> deviation{}; ///< alike; empty: 1
 

@@ -27,16 +27,16 @@ namespace notch {
 
 /// What a program consists of. lower() makes it; programs are read, not written.
 struct program_data {
-    std::string name{};
-    scale_form scales = scale_form::power_of_two;
-    std::vector<run_tensor> tensors{}; ///< numbers as in the plan
-    std::vector<program_step> steps{};
-    std::size_t input = 0;       ///< tensor
-    std::size_t output = 0;      ///< tensor
-    bool real_output = false;    ///< its numbers are reals, and lie in no arena
-    bool softmax = false;        ///< behind the output
-    std::size_t result_size = 0; ///< floats of one image
-    std::size_t arena_bytes = 0; ///< for one image
+    std::string name{};                           ///< of the network
+    scale_form scales = scale_form::power_of_two; ///< form of all scales
+    std::vector<run_tensor> tensors{};            ///< numbers as in the plan
+    std::vector<program_step> steps{};            ///< in the order in which they run
+    std::size_t input = 0;                        ///< tensor
+    std::size_t output = 0;                       ///< tensor
+    bool real_output = false;                     ///< its numbers are reals, and lie in no arena
+    bool softmax = false;                         ///< behind the output
+    std::size_t result_size = 0;                  ///< floats of one image
+    std::size_t arena_bytes = 0;                  ///< for one image
 };
 
 /// A network in integers, see above.

@@ -46,18 +46,18 @@ struct report_step {
 
 /// What a report needs beside plan and calibration. All of it is optional.
 struct report_inputs {
-    std::string name{};           ///< instead of the network's
-    std::string machine{};        ///< processor, instruction set, threads
-    std::string method{};         ///< how weights were rounded, and what was done before
-    quantization_policy policy{}; ///< that the plan was made with
-    std::optional<std::uint64_t> seed{};
-    std::span<const float> images{};    ///< [n, ...] of the network's input, for measuring
-    std::size_t batch = 16;             ///< images at a time
-    bool sensitivity = false;           ///< measure it
-    std::size_t sensitivity_images = 0; ///< at most so many of them; 0: all
-    report_accuracy accuracy{};         ///< agreement and SQNR are measured on the images where they are not given
-    std::vector<report_step> steps{};
-    std::optional<std::size_t> arena_bytes{};
+    std::string name{};                  ///< instead of the network's
+    std::string machine{};               ///< processor, instruction set, threads
+    std::string method{};                ///< how weights were rounded, and what was done before
+    quantization_policy policy{};        ///< that the plan was made with
+    std::optional<std::uint64_t> seed{}; ///< of what the caller drew, to be stated
+    std::span<const float> images{};     ///< [n, ...] of the network's input, for measuring
+    std::size_t batch = 16;              ///< images at a time
+    bool sensitivity = false;            ///< measure it
+    std::size_t sensitivity_images = 0;  ///< at most so many of them; 0: all
+    report_accuracy accuracy{};          ///< agreement and SQNR are measured on the images where they are not given
+    std::vector<report_step> steps{};    ///< times and kernels, one per step of the program
+    std::optional<std::size_t> arena_bytes{};                 ///< of the program, for one image
     std::optional<double> float_seconds{};                    ///< of the float network, per image
     std::function<void(std::size_t, std::size_t)> progress{}; ///< called with images measured and images in all
 };

@@ -29,92 +29,92 @@ struct run_tensor {
     std::array<std::size_t, 3> shape{}; ///< [H, W, C]
     std::size_t offset = 0;             ///< in the arena, for one image
     std::int32_t exponent = 0;          ///< scale = 2^exponent, where scales are powers of two
-    double scale = 1;
-    std::int32_t zero_point = 0;  ///< unsigned code of 0
-    std::int32_t highest = 255;   ///< largest code; the smallest is 0
-    std::int32_t lowest_code = 0; ///< what the plan calls code 0
+    double scale = 1;                   ///< real of one step
+    std::int32_t zero_point = 0;        ///< unsigned code of 0
+    std::int32_t highest = 255;         ///< largest code; the smallest is 0
+    std::int32_t lowest_code = 0;       ///< what the plan calls code 0
     /// Codes of one image.
     [[nodiscard]] std::size_t size() const noexcept { return shape[0] * shape[1] * shape[2]; }
 };
 
 /// What follows the sums of a layer with weights.
 struct sum_stage {
-    std::vector<std::int32_t> bias{};
-    std::int32_t lowest = 0; ///< of codes less the zero point
-    std::int32_t highest = 0;
-    fixed_point_factors fixed{};    ///< scales of sums / scale of the result, where scales are fixed points
-    std::vector<float> real{};      ///< the same where they are real; scales of the sums where the result is
-    fixed_point_factors residual{}; ///< scale of the residual / scales of the sums, but for powers of two
+    std::vector<std::int32_t> bias{}; ///< one per output
+    std::int32_t lowest = 0;          ///< of codes less the zero point
+    std::int32_t highest = 0;         ///< the other bound
+    fixed_point_factors fixed{};      ///< scales of sums / scale of the result, where scales are fixed points
+    std::vector<float> real{};        ///< the same where they are real; scales of the sums where the result is
+    fixed_point_factors residual{};   ///< scale of the residual / scales of the sums, but for powers of two
 };
 
 /// A convolution, dense or grouped.
 struct conv_step {
-    packed_filters filters;
-    conv_geometry geometry{};
-    sum_stage stage{};
+    packed_filters filters;   ///< packed
+    conv_geometry geometry{}; ///< of the convolution
+    sum_stage stage{};        ///< what follows the sums
 };
 
 /// A convolution with a group per channel.
 struct depthwise_step {
-    packed_depthwise weights;
-    conv_geometry geometry{};
-    sum_stage stage{};
+    packed_depthwise weights; ///< packed
+    conv_geometry geometry{}; ///< of the convolution
+    sum_stage stage{};        ///< what follows the sums
 };
 
 /// A product.
 struct linear_step {
-    packed_weights weights;
-    sum_stage stage{};
+    packed_weights weights; ///< packed
+    sum_stage stage{};      ///< what follows the sums
 };
 
 /// A sum of two tensors that no convolution took.
 struct sum_step {
     std::array<q31, 2> factors{}; ///< scales of the operands / scale of the result, but for powers of two
     std::int32_t lowest = 0;      ///< codes
-    std::int32_t highest = 0;
+    std::int32_t highest = 0;     ///< the other bound
 };
 
 /// The largest code of windows.
 struct max_pool_step {
-    pool_geometry geometry{};
+    pool_geometry geometry{}; ///< of the windows
 };
 
 /// The mean of windows; of the whole image where the kernel is as large.
 struct average_pool_step {
-    pool_geometry geometry{};
-    double factor = 1; ///< scale of the images / scale of the result
+    pool_geometry geometry{}; ///< of the windows
+    double factor = 1;        ///< scale of the images / scale of the result
 };
 
 /// Tensors side by side along an axis of [H, W, C].
 struct concat_step {
-    std::size_t axis = 2;
+    std::size_t axis = 2;       ///< of [H, W, C]
     std::vector<q31> factors{}; ///< one per part, but for powers of two
 };
 
 /// Codes of some places, forwards.
 struct slice_step {
-    std::array<std::size_t, 3> begin{};
-    std::array<std::size_t, 3> step{};
+    std::array<std::size_t, 3> begin{}; ///< first index per axis
+    std::array<std::size_t, 3> step{};  ///< per axis
 };
 
 /// Codes with a constant around them.
 struct pad_step {
-    std::array<std::size_t, 3> before{};
-    std::uint8_t value = 0;
+    std::array<std::size_t, 3> before{}; ///< elements before, per axis
+    std::uint8_t value = 0;              ///< code of what is added
 };
 
 /// Codes between two others.
 struct clip_step {
-    std::int32_t lowest = 0;
-    std::int32_t highest = 255;
+    std::int32_t lowest = 0;    ///< smallest code
+    std::int32_t highest = 255; ///< largest code
 };
 
 /// One step.
 struct program_step {
-    std::string name{};
+    std::string name{}; ///< of the layer
     std::variant<conv_step, depthwise_step, linear_step, sum_step, max_pool_step, average_pool_step, concat_step,
                  slice_step, pad_step, clip_step>
-        work;
+        work;                              ///< what it does
     std::vector<std::size_t> inputs{};     ///< tensors
     std::optional<std::size_t> residual{}; ///< tensor
     std::size_t output = 0;                ///< tensor; for the real result, none is written

@@ -42,7 +42,7 @@ using npy_values =
 /// An array of a file.
 struct npy_array {
     std::vector<std::size_t> shape{}; ///< empty: one number
-    npy_values values{};
+    npy_values values{};              ///< row-major
 };
 
 namespace detail {

@@ -29,7 +29,7 @@ namespace notch {
 /// An array of an archive.
 struct npz_entry {
     std::string name{}; ///< without .npy
-    npy_array array{};
+    npy_array array{};  ///< its numbers
 };
 
 namespace detail {

@@ -46,24 +46,24 @@ struct qdq_params {
 /// Weights as codes, in the order of the network's weights.
 struct qdq_weights {
     std::variant<std::vector<std::int8_t>, std::vector<std::uint8_t>> codes{}; ///< int8_t where params.is_signed
-    qdq_params params{};
+    qdq_params params{};                                                       ///< what they stand for
 };
 
 /// Bias as codes of int32, with zero point 0. A scale is that of the input times that of the weights.
 struct qdq_bias {
-    std::vector<std::int32_t> codes{};
-    std::vector<float> scales{}; ///< one, or one for each output
+    std::vector<std::int32_t> codes{}; ///< one for each output
+    std::vector<float> scales{};       ///< one, or one for each output
 };
 
 /// What replaces the floats of a convolution or a linear layer.
 struct qdq_layer {
-    std::optional<qdq_weights> weights{};
-    std::optional<qdq_bias> bias{};
+    std::optional<qdq_weights> weights{}; ///< none: floats
+    std::optional<qdq_bias> bias{};       ///< none: floats
 };
 
 /// A network and what quantizes it. Lists may be empty: nothing is quantized then.
 struct qdq_model {
-    network net{};
+    network net{};                                    ///< names, layers, extents
     std::vector<std::optional<qdq_params>> tensors{}; ///< for each tensor of the network
     std::vector<qdq_layer> layers{};                  ///< for each layer
 };

@@ -21,7 +21,7 @@ namespace notch {
 
 /// What a layer, or a network, needs per image.
 struct layer_cost {
-    std::string name{};
+    std::string name{};               ///< of the layer
     std::size_t macs = 0;             ///< multiplications that are summed up
     std::size_t parameters = 0;       ///< constants
     std::size_t weight_bytes = 0;     ///< of the constants
@@ -37,9 +37,9 @@ struct cost_bits {
 
 /// What a network needs per image.
 struct network_cost {
-    std::vector<layer_cost> layers{};
-    layer_cost total{};         ///< sums; activation_bytes holds the input too
-    std::size_t peak_bytes = 0; ///< of memory that tensors between input and output share
+    std::vector<layer_cost> layers{}; ///< in their order
+    layer_cost total{};               ///< sums; activation_bytes holds the input too
+    std::size_t peak_bytes = 0;       ///< of memory that tensors between input and output share
 };
 
 namespace detail {

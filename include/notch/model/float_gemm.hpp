@@ -27,9 +27,9 @@ namespace notch {
 
 /// A matrix operand: element (i, j) is data[i * stride + j], or data[j * stride + i] where it is transposed.
 struct float_operand {
-    const float* data = nullptr;
-    std::size_t stride = 0; ///< elements between two rows of what lies in memory
-    bool transposed = false;
+    const float* data = nullptr; ///< first element
+    std::size_t stride = 0;      ///< elements between two rows of what lies in memory
+    bool transposed = false;     ///< rows are columns
 
     /// The element of a row and a column.
     [[nodiscard]] const float* at(std::size_t row, std::size_t column) const noexcept {

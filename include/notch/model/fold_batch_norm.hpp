@@ -36,7 +36,7 @@ struct channel_statistics {
 
 /// A network without batch normalizations.
 struct folded_network {
-    network net{};
+    network net{};                                               ///< the network itself
     std::vector<std::optional<channel_statistics>> statistics{}; ///< by tensor; none where nothing is known
 };
 

@@ -35,9 +35,9 @@ struct float_array {
 
 /// How a window moves over an image: [height, width], padding [top, left, bottom, right].
 struct window {
-    std::array<std::size_t, 2> stride{1, 1};
-    std::array<std::size_t, 2> dilation{1, 1};
-    std::array<std::size_t, 4> padding{};
+    std::array<std::size_t, 2> stride{1, 1};   ///< pixels between two results
+    std::array<std::size_t, 2> dilation{1, 1}; ///< pixels between two taps
+    std::array<std::size_t, 4> padding{};      ///< pixels around the image
     /// Equal in everything.
     friend bool operator==(const window&, const window&) = default;
 };
@@ -46,8 +46,8 @@ struct window {
 struct convolution {
     float_array weights{};     ///< [O, C / groups, KH, KW]
     std::vector<float> bias{}; ///< [O], or empty
-    notch::window window{};
-    std::size_t groups = 1;
+    notch::window window{};    ///< how it moves
+    std::size_t groups = 1;    ///< cuts of the channels
 };
 
 /// y = x W^T + bias: ONNX Gemm, or MatMul with constant weights.
@@ -58,23 +58,23 @@ struct linear {
 
 /// y = (x - mean) / sqrt(variance + epsilon) * gain + shift, per channel.
 struct batch_norm {
-    std::vector<float> gain{};
-    std::vector<float> shift{};
-    std::vector<float> mean{};
-    std::vector<float> variance{};
-    float epsilon = 1e-5F;
+    std::vector<float> gain{};     ///< one per channel
+    std::vector<float> shift{};    ///< one per channel
+    std::vector<float> mean{};     ///< one per channel
+    std::vector<float> variance{}; ///< one per channel
+    float epsilon = 1e-5F;         ///< is added to the variance
 };
 
 /// y = x * factor[c] + offset[c]: constant Mul, Div, Add and Sub. One number per channel, one for all, or none: 1 and 0.
 struct affine_map {
-    std::vector<float> factor{};
-    std::vector<float> offset{};
+    std::vector<float> factor{}; ///< empty: 1
+    std::vector<float> offset{}; ///< empty: 0
 };
 
 /// y = min(max(x, lowest), highest): ReLU is {0}, ReLU6 is {0, 6}.
 struct clip {
-    float lowest = 0;
-    float highest = std::numeric_limits<float>::infinity();
+    float lowest = 0;                                       ///< nothing below it
+    float highest = std::numeric_limits<float>::infinity(); ///< nothing above it
 };
 
 /// y = a + b, of two tensors of one shape.
@@ -82,17 +82,17 @@ struct sum {};
 
 /// The largest number of a window; padding never wins.
 struct max_pool {
-    std::array<std::size_t, 2> kernel{1, 1};
-    notch::window window{};
-    bool ceil_mode = false; ///< windows may begin inside and end outside of the padded image
+    std::array<std::size_t, 2> kernel{1, 1}; ///< [height, width]
+    notch::window window{};                  ///< how it moves
+    bool ceil_mode = false;                  ///< windows may begin inside and end outside of the padded image
 };
 
 /// The mean of a window, over its pixels inside the image, or over all of the padded one.
 struct average_pool {
-    std::array<std::size_t, 2> kernel{1, 1};
-    notch::window window{};
-    bool ceil_mode = false;
-    bool count_include_pad = false;
+    std::array<std::size_t, 2> kernel{1, 1}; ///< [height, width]
+    notch::window window{};                  ///< how it moves
+    bool ceil_mode = false;                  ///< as for max_pool
+    bool count_include_pad = false;          ///< padding counts, as zeros
 };
 
 /// [C, H, W] -> [C, 1, 1]: the mean of each channel.
@@ -105,21 +105,21 @@ struct reshape {
 
 /// Tensors side by side along one axis.
 struct concat {
-    std::size_t axis = 0;
+    std::size_t axis = 0; ///< along which they lie
 };
 
 /// x[begin : end : step] along every axis, all forwards.
 struct slice {
-    std::vector<std::size_t> begin{};
-    std::vector<std::size_t> end{}; ///< one behind the last
-    std::vector<std::size_t> step{};
+    std::vector<std::size_t> begin{}; ///< first index per axis
+    std::vector<std::size_t> end{};   ///< one behind the last
+    std::vector<std::size_t> step{};  ///< per axis
 };
 
 /// A constant around the tensor.
 struct pad {
     std::vector<std::size_t> before{}; ///< per axis
-    std::vector<std::size_t> after{};
-    float value = 0;
+    std::vector<std::size_t> after{};  ///< elements behind, per axis
+    float value = 0;                   ///< of what is added
 };
 
 /// exp(x - max) / sum of the same, along axis 0. Only at the end of a network.
@@ -131,25 +131,25 @@ using operation = std::variant<convolution, linear, batch_norm, affine_map, clip
 
 /// One operation between tensors.
 struct layer {
-    std::string name{};
-    operation op{};
+    std::string name{};                ///< for messages, reports and recipes
+    operation op{};                    ///< what it computes
     std::vector<std::size_t> inputs{}; ///< tensors
     std::size_t output = 0;            ///< tensor
 };
 
 /// A tensor between layers.
 struct tensor_info {
-    std::string name{};
+    std::string name{};               ///< for messages and files
     std::vector<std::size_t> shape{}; ///< of one image
 };
 
 /// Layers in an order in which they can be computed: each reads what earlier ones wrote.
 struct network {
-    std::string name{};
-    std::vector<tensor_info> tensors{};
-    std::vector<layer> layers{};
-    std::size_t input = 0;  ///< tensor that is given
-    std::size_t output = 0; ///< tensor that is wanted
+    std::string name{};                 ///< for messages and reports
+    std::vector<tensor_info> tensors{}; ///< all of them
+    std::vector<layer> layers{};        ///< in order
+    std::size_t input = 0;              ///< tensor that is given
+    std::size_t output = 0;             ///< tensor that is wanted
 
     /// Adds a tensor; returns its number.
     std::size_t add_tensor(std::string tensor_name, std::vector<std::size_t> shape = {}) {

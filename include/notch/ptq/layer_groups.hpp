@@ -30,7 +30,7 @@ struct layer_group {
     std::size_t output = 0;                                 ///< tensor that the last layer writes
     std::size_t last = 0;                                   ///< number of the last layer
     float lowest = -std::numeric_limits<float>::infinity(); ///< results are clamped
-    float highest = std::numeric_limits<float>::infinity();
+    float highest = std::numeric_limits<float>::infinity(); ///< the other bound
 };
 
 namespace detail {

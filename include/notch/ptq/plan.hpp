@@ -26,8 +26,8 @@ namespace notch {
 
 /// How a tensor is held in codes.
 struct tensor_codes {
-    int bits = 8;
-    bool is_signed = false;
+    int bits = 8;                ///< of a code
+    bool is_signed = false;      ///< codes from -2^(bits-1), not from 0
     double scale = 1;            ///< a float, exactly
     std::int32_t exponent = 0;   ///< scale = 2^exponent, where scales are powers of two
     std::int32_t zero_point = 0; ///< code of 0
@@ -41,8 +41,8 @@ struct tensor_codes {
 
 /// Weights of a group as codes.
 struct planned_weights {
-    int bits = 8;
-    grain cut{};
+    int bits = 8;                          ///< of a code
+    grain cut{};                           ///< which weights share a scale
     std::vector<std::size_t> shape{};      ///< [O, I, KH, KW]; KH = KW = 1 for products
     std::vector<std::int8_t> codes{};      ///< in that order
     std::size_t block_outputs = 1;         ///< of a block
@@ -69,14 +69,14 @@ struct planned_weights {
 
 /// A group and its weights.
 struct planned_group {
-    layer_group where{};
-    std::optional<planned_weights> weights{};
+    layer_group where{};                      ///< layers and tensors
+    std::optional<planned_weights> weights{}; ///< where the first layer has some
 };
 
 /// A quantized network.
 struct plan {
-    network net{}; ///< folded and fused
-    scale_form scales = scale_form::power_of_two;
+    network net{};                                      ///< folded and fused
+    scale_form scales = scale_form::power_of_two;       ///< form of all scales
     std::size_t input = 0;                              ///< the tensor that codes enter: the network's input, or what
                                                         ///< constant maps behind it make of it
     std::vector<std::optional<tensor_codes>> tensors{}; ///< per tensor of the network; those inside groups have none

@@ -31,9 +31,9 @@ enum class grain_kind { per_tensor, per_channel, per_group, sub_layer };
 
 /// A grain with its sizes.
 struct grain {
-    grain_kind kind = grain_kind::per_channel;
-    std::size_t outputs = 1; ///< output channels of a block; sub_layer only
-    std::size_t inputs = 0;  ///< input channels of a block; per_group and sub_layer
+    grain_kind kind = grain_kind::per_channel; ///< which weights share a scale
+    std::size_t outputs = 1;                   ///< output channels of a block; sub_layer only
+    std::size_t inputs = 0;                    ///< input channels of a block; per_group and sub_layer
 
     /// One scale.
     [[nodiscard]] static constexpr grain tensor() noexcept { return {grain_kind::per_tensor, 0, 0}; }
@@ -85,15 +85,15 @@ struct layer_override {
 
 /// How a network is quantized.
 struct quantization_policy {
-    weight_policy weights{};
-    activation_policy activations{};
-    scale_form scales = scale_form::power_of_two;
+    weight_policy weights{};                      ///< of all layers, but for first, last and overrides
+    activation_policy activations{};              ///< of all results, but for first, last and overrides
+    scale_form scales = scale_form::power_of_two; ///< of weights and activations
     /// Bits of the weights of the first and the last layer that have some, of the network's input, of the first layer's
     /// result and of the last layer's input. 0: as everywhere.
     int first_last_bits = 8;
     /// Bits of a tensor that is only added to another one.
     int residual_bits = 8;
-    std::vector<layer_override> overrides{};
+    std::vector<layer_override> overrides{}; ///< by the name of the layer
 };
 
 /// As users write it: "tensor", "channel", "group:32", "block:16x16".

@@ -23,7 +23,7 @@ namespace notch {
 
 /// A network that can be quantized.
 struct prepared_network {
-    network net{};
+    network net{};                    ///< folded and fused
     std::size_t input = 0;            ///< the tensor that codes enter
     std::vector<std::size_t> front{}; ///< layers before it: constant maps
 };
