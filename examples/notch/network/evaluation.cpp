@@ -18,7 +18,7 @@ constexpr std::size_t batch = 32;
 
 using clock_type = std::chrono::steady_clock;
 
-[[nodiscard]] double ms_since(clock_type::time_point begin) {
+[[nodiscard]] double milliseconds_since(clock_type::time_point begin) {
     return std::chrono::duration<double, std::milli>(clock_type::now() - begin).count();
 }
 
@@ -119,7 +119,7 @@ timed_results run_float(const notch::network& net, const image_file& images, thr
             std::span(to.results).subspan(first * program.result_size(), count * program.result_size());
         const clock_type::time_point begin = clock_type::now();
         program.run(floats, count, results, pool);
-        ms += ms_since(begin);
+        ms += milliseconds_since(begin);
         bar.show(first + count);
     }
     to.ms_per_image = ms / static_cast<double>(images.count());
@@ -140,7 +140,7 @@ timed_results run_integer(const quantized_network& net, const image_file& images
         const clock_type::time_point begin = clock_type::now();
         source.codes(first, count, codes);
         integers.run(codes, count, std::span(to.results).subspan(first * size, count * size), pool);
-        ms += ms_since(begin);
+        ms += milliseconds_since(begin);
     }
     to.ms_per_image = ms / static_cast<double>(images.count());
     return to;

@@ -16,7 +16,7 @@ namespace tool {
 
 namespace {
 
-[[nodiscard]] std::string text_of(const std::vector<std::size_t>& shape) {
+[[nodiscard]] std::string extents_text(const std::vector<std::size_t>& shape) {
     std::string text;
     for (const std::size_t extent : shape)
         text += (text.empty() ? "" : " x ") + std::to_string(extent);
@@ -75,15 +75,15 @@ void inspect(const network_settings& settings) {
     for (std::size_t i = 0; i < net.layers.size(); ++i) {
         const notch::layer_cost& of = cost.layers[i];
         rows.push_back({net.layers[i].name, operator_name(net.layers[i].op),
-                        text_of(net.tensors[net.layers[i].output].shape), number_or_nothing(of.macs),
+                        extents_text(net.tensors[net.layers[i].output].shape), number_or_nothing(of.macs),
                         number_or_nothing(of.parameters), number_or_nothing(of.weight_bytes),
                         grouped(of.activation_bytes)});
     }
     rows.push_back({"total", "", "", grouped(cost.total.macs), grouped(cost.total.parameters),
                     grouped(cost.total.weight_bytes), grouped(cost.total.activation_bytes)});
     std::printf("%s: '%s' [%s] -> '%s' [%s], in floats, per image\n\n", settings.model.c_str(),
-                net.tensors[net.input].name.c_str(), text_of(net.tensors[net.input].shape).c_str(),
-                net.tensors[net.output].name.c_str(), text_of(net.tensors[net.output].shape).c_str());
+                net.tensors[net.input].name.c_str(), extents_text(net.tensors[net.input].shape).c_str(),
+                net.tensors[net.output].name.c_str(), extents_text(net.tensors[net.output].shape).c_str());
     std::fputs(table_of(rows, 3).c_str(), stdout);
     std::printf("\ntensors that live at the same time: %s bytes at most\n%s\n", grouped(cost.peak_bytes).c_str(),
                 verdict(net).c_str());
