@@ -3,17 +3,7 @@
 file(MAKE_DIRECTORY "${folder}")
 file(COPY_FILE "${model}" "${folder}/shapes.onnx")
 
-# expect(<exit code> <regex> <argument>...): the regex is matched against both output streams.
-function(expect code regex)
-    execute_process(COMMAND "${command}" ${ARGN}
-        WORKING_DIRECTORY "${folder}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(NOT result EQUAL code)
-        message(SEND_ERROR "notch ${ARGN}: exit code ${result}, expected ${code}\n${output}")
-    endif()
-    if(NOT output MATCHES "${regex}")
-        message(SEND_ERROR "notch ${ARGN}: the output does not match \"${regex}\"\n${output}")
-    endif()
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/../expect.cmake")
 
 # read_number(<variable> <file> <key>...): a number of a JSON file.
 function(read_number to name)

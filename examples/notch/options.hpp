@@ -2,19 +2,15 @@
 /// The options of `notch grains`, parsed and checked.
 #pragma once
 
+#include "../option_list.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace tool {
-
-/// A command line that cannot be obeyed: the program says why and ends with 2.
-struct usage_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 enum class scale_kind { real, power_of_two, fixed_point };
 

@@ -1,17 +1,7 @@
 # Checks what draw_shapes writes and returns. Arguments: command, folder (to write into).
 file(MAKE_DIRECTORY "${folder}")
 
-# expect(<exit code> <regex> <argument>...): the regex is matched against both output streams.
-function(expect code regex)
-    execute_process(COMMAND "${command}" ${ARGN}
-        WORKING_DIRECTORY "${folder}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(NOT result EQUAL code)
-        message(SEND_ERROR "draw_shapes ${ARGN}: exit code ${result}, expected ${code}\n${output}")
-    endif()
-    if(NOT output MATCHES "${regex}")
-        message(SEND_ERROR "draw_shapes ${ARGN}: the output does not match \"${regex}\"\n${output}")
-    endif()
-endfunction()
+include("${CMAKE_CURRENT_LIST_DIR}/../expect.cmake")
 
 # expect_hash(<file> <sha256>): the hash is that of the whole file, as sha256sum prints it.
 function(expect_hash name expected)

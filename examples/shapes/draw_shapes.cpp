@@ -4,6 +4,8 @@
 /// Exit codes: 0 success, 1 failure, 2 a command line that cannot be obeyed.
 #include "draw_shapes.hpp"
 
+#include "../option_list.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -38,12 +40,7 @@ constexpr const char* help_text =
 At least one file must be named. The labels 0 to 9 are
 )";
 
-/// A command line that cannot be obeyed: the program says why and ends with 2.
-struct usage_error : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-[[noreturn]] void refuse(const std::string& text) { throw usage_error("draw_shapes: " + text); }
+const tool::option_list list{"draw_shapes", "draw_shapes --help"};
 
 /// What is asked for; a file that is not wanted has an empty name.
 struct draw_options {
@@ -54,54 +51,24 @@ struct draw_options {
     std::string sheet;
 };
 
-std::uint64_t number(std::string_view name, std::string_view value, std::uint64_t lowest, std::uint64_t highest) {
-    const std::string limits = "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest);
-    std::uint64_t result = 0;
-    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), result);
-    if (code == std::errc::invalid_argument || end != value.data() + value.size())
-        refuse(std::string(name) + " is '" + std::string(value) + "'; it takes " + limits);
-    if (code == std::errc::result_out_of_range || result < lowest || result > highest)
-        refuse(std::string(name) + " is " + std::string(value) + "; it takes " + limits);
-    return result;
-}
-
-/// Two options must not name the same file.
-void require_different(std::string_view first, const std::string& a, std::string_view second, const std::string& b) {
-    if (!a.empty() && !b.empty() && std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b))
-        refuse(std::string(first) + " and " + std::string(second) + " name the same file, '" + a + "'");
-}
-
 draw_options parse(std::span<const char* const> arguments) {
     draw_options options;
-    std::vector<std::string_view> given;
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-        const std::string_view argument = arguments[i];
-        const std::size_t equals = argument.find('=');
-        const std::string_view name = argument.substr(0, equals);
-        constexpr std::array<std::string_view, 5> known = {"--seed", "--count", "--images", "--labels", "--sheet"};
-        if (std::find(known.begin(), known.end(), name) == known.end())
-            refuse("there is no option '" + std::string(argument) + "'; try draw_shapes --help");
-        if (std::find(given.begin(), given.end(), name) != given.end())
-            refuse(std::string(name) + " is given twice");
-        given.push_back(name);
-        if (equals == std::string_view::npos && i + 1 == arguments.size())
-            refuse(std::string(name) + " needs a value");
-        const std::string_view value = equals == std::string_view::npos ? arguments[++i] : argument.substr(equals + 1);
-
+    constexpr std::string_view known[] = {"--seed", "--count", "--images", "--labels", "--sheet"};
+    list.read(arguments, known, [&](std::string_view name, std::string_view value) {
         if (name == "--seed")
-            options.seed = number(name, value, 0, std::numeric_limits<std::uint64_t>::max());
+            options.seed = list.number(name, value, 0, std::numeric_limits<std::uint64_t>::max());
         else if (name == "--count")
-            options.count = number(name, value, 1, 1'000'000);
-        else if (value.empty())
-            refuse(std::string(name) + " takes the name of a file, and it is empty");
+            options.count = list.number(name, value, 1, 1'000'000);
         else
-            (name == "--images" ? options.images : name == "--labels" ? options.labels : options.sheet) = value;
-    }
+            (name == "--images"   ? options.images
+             : name == "--labels" ? options.labels
+                                  : options.sheet) = list.file(name, value);
+    });
     if (options.images.empty() && options.labels.empty() && options.sheet.empty())
-        refuse("a file to write is missing: --images, --labels or --sheet; try draw_shapes --help");
-    require_different("--images", options.images, "--labels", options.labels);
-    require_different("--images", options.images, "--sheet", options.sheet);
-    require_different("--labels", options.labels, "--sheet", options.sheet);
+        list.refuse("a file to write is missing: --images, --labels or --sheet; try draw_shapes --help");
+    list.require_different("--images", options.images, "--labels", options.labels);
+    list.require_different("--images", options.images, "--sheet", options.sheet);
+    list.require_different("--labels", options.labels, "--sheet", options.sheet);
     return options;
 }
 
@@ -223,7 +190,7 @@ int main(int argc, char** argv) {
             return 1;
         }
         return 0;
-    } catch (const usage_error& problem) {
+    } catch (const tool::usage_error& problem) {
         std::fprintf(stderr, "%s\n", problem.what());
         return 2;
     } catch (const std::exception& problem) {

@@ -7,10 +7,10 @@
 #include <notch/core/executor.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/run_step.hpp>
+#include <notch/model/float_elementwise.hpp>
 #include <notch/simd/arch.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -111,23 +111,8 @@ private:
             results[n * from.size() + i % channels * pixels + pixel] = x;
         }
         for (std::size_t n = 0; data.softmax && n < context.count; ++n)
-            softmax_of(results.subspan(n * from.size(), from.size()), channels);
+            detail::softmax_of_image(&results[n * from.size()], channels, pixels, &results[n * from.size()]);
     }
-    /// Softmax along the channels of [C, pixels].
-    static void softmax_of(std::span<float> x, std::size_t channels) {
-        const std::size_t pixels = x.size() / channels;
-        for (std::size_t p = 0; p < pixels; ++p) {
-            float largest = x[p];
-            for (std::size_t c = 1; c < channels; ++c)
-                largest = std::max(largest, x[c * pixels + p]);
-            float total = 0;
-            for (std::size_t c = 0; c < channels; ++c)
-                total += x[c * pixels + p] = std::exp(x[c * pixels + p] - largest);
-            for (std::size_t c = 0; c < channels; ++c)
-                x[c * pixels + p] /= total;
-        }
-    }
-
     const program& program_;
     std::size_t most_;
     std::size_t tasks_;

@@ -229,8 +229,12 @@ private:
     /// Operations that only move numbers are those of the model room.
     template <class Op> void by_model(std::size_t g, const Op& op) {
         detail::float_job job = job_of(g);
-        values_[plan_.groups[g].where.output].resize(job.count * count_);
-        job.output = values_[plan_.groups[g].where.output].data();
+        run_model(g, op, job);
+    }
+    template <class Op> void run_model(std::size_t g, const Op& op, detail::float_job& job) {
+        std::vector<float>& to = values_[plan_.groups[g].where.output];
+        to.resize(job.count * count_);
+        job.output = to.data();
         detail::compute<Arch>(op, job);
     }
     /// Sums of windows, and their numbers of pixels, from the model room: means of x, and of 1, times the kernel.
@@ -298,9 +302,7 @@ private:
         }
         for (std::size_t k = 0; k < parts.size(); ++k)
             job.inputs[k].data = parts[k].data();
-        values_[where.output].resize(job.count * count_);
-        job.output = values_[where.output].data();
-        detail::compute<Arch>(op, job);
+        run_model(g, op, job);
     }
     void write_results(std::span<float> results) const {
         const std::vector<float>& from = values_[plan_.net.output];

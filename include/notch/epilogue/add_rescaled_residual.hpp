@@ -9,6 +9,7 @@
 
 #include <notch/core/fixed_point.hpp>
 #include <notch/core/tensor_view.hpp>
+#include <notch/epilogue/add_residual.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/simd/lane_codes.hpp>
 
@@ -34,18 +35,10 @@ struct add_rescaled_residual {
     void prepare(epilogue_problem& problem) const {
         if (problem.is_float)
             detail::raise<unsupported_error>(detail::quoted(problem.name), ": add_rescaled_residual of float sums");
-        if (codes.extent(0) != problem.rows || codes.extent(1) != problem.columns)
-            detail::raise<shape_error>(detail::quoted(problem.name), ": a residual of extents ", codes.shape(),
-                                       " for a product of extents [", problem.rows, ", ", problem.columns, "]");
-        if (codes.stride(1) != 1 && codes.extent(1) > 1)
-            detail::raise<shape_error>(detail::quoted(problem.name),
-                                       ": the columns of a residual lie side by side, not ", codes.stride(1), " apart");
+        detail::check_residual(problem, codes, zero_point);
         if (multipliers.size() != problem.columns || exponents.size() != problem.columns)
             detail::raise<shape_error>(detail::quoted(problem.name), ": ", multipliers.size(), " multipliers and ",
                                        exponents.size(), " exponents for ", problem.columns, " outputs");
-        if (zero_point < -128 || zero_point > 255)
-            detail::raise<range_error>(detail::quoted(problem.name), ": zero point ", zero_point,
-                                       " of a residual lies outside [-128, 255]");
         std::int32_t largest = 0;
         for (std::size_t c = 0; c < problem.columns; ++c) {
             if (multipliers[c] < (1 << 30) || exponents[c] < -30 || exponents[c] > 21)

@@ -19,6 +19,25 @@
 #include <cstdint>
 
 namespace notch {
+namespace detail {
+
+/// Raises shape_error unless a residual has the extents of the product and its columns lie side by side, range_error for a
+/// zero point that no code can be.
+template <class Code>
+void check_residual(const epilogue_problem& problem, const strided_view<const Code, 2>& codes,
+                    std::int32_t zero_point) {
+    if (codes.extent(0) != problem.rows || codes.extent(1) != problem.columns)
+        raise<shape_error>(quoted(problem.name), ": a residual of extents ", codes.shape(),
+                           " for a product of extents [", problem.rows, ", ", problem.columns, "]");
+    if (codes.stride(1) != 1 && codes.extent(1) > 1)
+        raise<shape_error>(quoted(problem.name), ": the columns of a residual lie side by side, not ", codes.stride(1),
+                           " apart");
+    if (zero_point < -128 || zero_point > 255)
+        raise<range_error>(quoted(problem.name), ": zero point ", zero_point,
+                           " of a residual lies outside [-128, 255]");
+}
+
+} // namespace detail
 
 /// Adds codes of a residual [rows, columns]; columns lie side by side.
 template <class Code>
@@ -33,15 +52,7 @@ struct add_residual {
     void prepare(epilogue_problem& problem) {
         if (!problem.powers_of_two || problem.is_float)
             detail::raise<unsupported_error>(detail::quoted(problem.name), ": add_residual needs power-of-two scales");
-        if (codes.extent(0) != problem.rows || codes.extent(1) != problem.columns)
-            detail::raise<shape_error>(detail::quoted(problem.name), ": a residual of extents ", codes.shape(),
-                                       " for a product of extents [", problem.rows, ", ", problem.columns, "]");
-        if (codes.stride(1) != 1 && codes.extent(1) > 1)
-            detail::raise<shape_error>(detail::quoted(problem.name),
-                                       ": the columns of a residual lie side by side, not ", codes.stride(1), " apart");
-        if (zero_point < -128 || zero_point > 255)
-            detail::raise<range_error>(detail::quoted(problem.name), ": zero point ", zero_point,
-                                       " of a residual lies outside [-128, 255]");
+        detail::check_residual(problem, codes, zero_point);
         offset_ = problem.exponent - exponent;
         exponents_ = problem.exponents;
         std::int32_t least = problem.exponent_of(0) - exponent;

@@ -31,6 +31,7 @@
 #include <notch/io/onnx_shapes.hpp>
 #include <notch/io/onnx_windows.hpp>
 #include <notch/model/network.hpp>
+#include <notch/model/simplify.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -250,30 +251,8 @@ private:
 
     /// Leaves out layers that lead to no result, and their tensors.
     void drop_unused() {
-        network& net = graph_.net;
-        std::vector<bool> needed(net.tensors.size(), false);
-        needed[net.input] = true;
-        needed[net.output] = true;
-        for (std::size_t i = net.layers.size(); i-- > 0;)
-            if (needed[net.layers[i].output])
-                for (const std::size_t input : net.layers[i].inputs)
-                    needed[input] = true;
-        std::erase_if(net.layers, [&](const layer& each) { return !needed[each.output]; });
-        std::vector<std::size_t> number(net.tensors.size());
-        std::vector<tensor_info> tensors;
-        for (std::size_t i = 0; i < net.tensors.size(); ++i) {
-            number[i] = tensors.size();
-            if (needed[i])
-                tensors.push_back(std::move(net.tensors[i]));
-        }
-        net.tensors = std::move(tensors);
-        net.input = number[net.input];
-        net.output = number[net.output];
-        for (layer& each : net.layers) {
-            each.output = number[each.output];
-            for (std::size_t& input : each.inputs)
-                input = number[input];
-        }
+        drop_unneeded_layers(graph_.net);
+        drop_tensors(graph_.net);
     }
 
     /// Notes a softmax that is not the end.

@@ -20,12 +20,20 @@
 
 namespace notch::detail {
 
-/// Extents of an image of channels, height and width; another rank is noted.
-[[nodiscard]] inline std::optional<std::array<std::size_t, 3>> onnx_image(onnx_graph& graph, const onnx_node& node,
-                                                                          std::size_t tensor) {
-    const std::vector<std::size_t>& shape = graph.shape(tensor);
+/// A tensor of images.
+struct onnx_image {
+    std::size_t tensor;
+    std::array<std::size_t, 3> shape; ///< channels, height and width
+};
+
+/// The first input of a node as images. None where it is not known, or of another rank, which is noted.
+[[nodiscard]] inline std::optional<onnx_image> onnx_images(onnx_graph& graph, onnx_node& node) {
+    const auto tensor = graph.tensor(node, 0);
+    if (!tensor)
+        return std::nullopt;
+    const std::vector<std::size_t>& shape = graph.shape(*tensor);
     if (shape.size() == 3)
-        return std::array{shape[0], shape[1], shape[2]};
+        return onnx_image{*tensor, {shape[0], shape[1], shape[2]}};
     graph.reject(node, "images of extents ", shape, " have not height and width");
     return std::nullopt;
 }
@@ -85,10 +93,7 @@ namespace notch::detail {
 /// Conv.
 inline void read_conv(onnx_graph& graph, onnx_node& node) {
     node.expect_inputs(2, 3);
-    const auto x = graph.tensor(node, 0);
-    if (!x)
-        return;
-    const auto image = onnx_image(graph, node, *x);
+    const auto image = onnx_images(graph, node);
     if (!image)
         return;
     auto weights = graph.reals(node, 1);
@@ -105,9 +110,9 @@ inline void read_conv(onnx_graph& graph, onnx_node& node) {
     if (groups < 1 || groups > INT_MAX)
         node.fail("has ", groups, " groups");
     result.groups = static_cast<std::size_t>(groups);
-    if ((*image)[0] != weights->shape[1] * result.groups || outputs % result.groups != 0)
+    if (image->shape[0] != weights->shape[1] * result.groups || outputs % result.groups != 0)
         node.fail("has weights of extents ", weights->shape, " in ", groups, " groups over images of extents ",
-                  graph.shape(*x));
+                  graph.shape(image->tensor));
     if (node.inputs() == 3) {
         auto bias = graph.reals(node, 2);
         if (!bias)
@@ -116,26 +121,23 @@ inline void read_conv(onnx_graph& graph, onnx_node& node) {
             node.fail("has a bias of extents ", bias->shape, ", not [", outputs, "]");
         result.bias = std::move(bias->values);
     }
-    result.window = onnx_window(node, *image, kernel);
-    const auto pixels = onnx_pixels(node, *image, kernel, result.window, false);
+    result.window = onnx_window(node, image->shape, kernel);
+    const auto pixels = onnx_pixels(node, image->shape, kernel, result.window, false);
     result.weights = std::move(*weights);
-    graph.add(node, std::move(result), {*x}, {outputs, pixels[0], pixels[1]});
+    graph.add(node, std::move(result), {image->tensor}, {outputs, pixels[0], pixels[1]});
 }
 
 /// MaxPool and AveragePool.
 template <class Pool> void read_pool(onnx_graph& graph, onnx_node& node) {
     node.expect_inputs(1, 1);
-    const auto x = graph.tensor(node, 0);
-    if (!x)
-        return;
-    const auto image = onnx_image(graph, node, *x);
+    const auto image = onnx_images(graph, node);
     if (!image)
         return;
     Pool result;
     if (!node.integers("kernel_shape"))
         node.fail("lacks the attribute 'kernel_shape'");
     result.kernel = node.template sizes<2>("kernel_shape", 1, 1);
-    result.window = onnx_window(node, *image, result.kernel);
+    result.window = onnx_window(node, image->shape, result.kernel);
     result.ceil_mode = node.flag("ceil_mode", false);
     if constexpr (requires { result.count_include_pad; })
         result.count_include_pad = node.flag("count_include_pad", false);
@@ -146,19 +148,16 @@ template <class Pool> void read_pool(onnx_graph& graph, onnx_node& node) {
             result.window.padding[side] >= reach)
             node.fail("has the pads ", result.window.padding, ", which hold whole windows of ", result.kernel,
                       " pixels");
-    const auto pixels = onnx_pixels(node, *image, result.kernel, result.window, result.ceil_mode);
+    const auto pixels = onnx_pixels(node, image->shape, result.kernel, result.window, result.ceil_mode);
     if (!graph.reject_more_results(node))
-        graph.add(node, std::move(result), {*x}, {(*image)[0], pixels[0], pixels[1]});
+        graph.add(node, std::move(result), {image->tensor}, {image->shape[0], pixels[0], pixels[1]});
 }
 
 /// GlobalAveragePool.
 inline void read_global_average_pool(onnx_graph& graph, onnx_node& node) {
     node.expect_inputs(1, 1);
-    const auto x = graph.tensor(node, 0);
-    if (!x)
-        return;
-    if (const auto image = onnx_image(graph, node, *x))
-        graph.add(node, global_average_pool_layer{}, {*x}, {(*image)[0], 1, 1});
+    if (const auto image = onnx_images(graph, node))
+        graph.add(node, global_average_pool_layer{}, {image->tensor}, {image->shape[0], 1, 1});
 }
 
 /// Axes that a node names, of a tensor with the batch, each once and in order; nothing where they are out of range.
@@ -180,10 +179,7 @@ inline void read_global_average_pool(onnx_graph& graph, onnx_node& node) {
 /// ReduceMean over height and width.
 inline void read_reduce_mean(onnx_graph& graph, onnx_node& node) {
     node.expect_inputs(1, node.opset() >= 18 ? 2 : 1);
-    const auto x = graph.tensor(node, 0);
-    if (!x)
-        return;
-    const auto image = onnx_image(graph, node, *x);
+    const auto image = onnx_images(graph, node);
     if (!image)
         return;
     std::optional<std::vector<std::int64_t>> axes;
@@ -197,12 +193,12 @@ inline void read_reduce_mean(onnx_graph& graph, onnx_node& node) {
         graph.reject(node, "its axes are not height and width");
         return;
     }
-    std::size_t means = *x;
+    std::size_t means = image->tensor;
     if (node.flag("keepdims", true)) {
-        graph.add(node, global_average_pool_layer{}, {means}, {(*image)[0], 1, 1});
+        graph.add(node, global_average_pool_layer{}, {means}, {image->shape[0], 1, 1});
     } else {
-        means = graph.add_before(node, global_average_pool_layer{}, {means}, {(*image)[0], 1, 1});
-        graph.add(node, reshape{{(*image)[0]}}, {means}, {(*image)[0]});
+        means = graph.add_before(node, global_average_pool_layer{}, {means}, {image->shape[0], 1, 1});
+        graph.add(node, reshape{{image->shape[0]}}, {means}, {image->shape[0]});
     }
 }
 

@@ -56,22 +56,24 @@ template <class Arch> void compute(const sum&, const float_job& job) {
         to[i] = a[i] + b[i];
 }
 
+/// Softmax along the channels of one image [channels, pixels]; `to` may be `from`.
+inline void softmax_of_image(const float* from, std::size_t channels, std::size_t pixels, float* to) noexcept {
+    for (std::size_t i = 0; i < pixels; ++i, ++from, ++to) {
+        float largest = *from;
+        for (std::size_t c = 1; c < channels; ++c)
+            largest = std::max(largest, from[c * pixels]);
+        double total = 0;
+        for (std::size_t c = 0; c < channels; ++c)
+            total += std::exp(double{from[c * pixels]} - double{largest});
+        for (std::size_t c = 0; c < channels; ++c)
+            to[c * pixels] = static_cast<float>(std::exp(double{from[c * pixels]} - double{largest}) / total);
+    }
+}
+
 template <class Arch> void compute(const softmax&, const float_job& job) {
     const std::size_t channels = (*job.shape)[0];
-    const std::size_t pixels = job.count / channels;
     for (std::size_t n = 0; n < job.images; ++n)
-        for (std::size_t i = 0; i < pixels; ++i) {
-            const float* from = job.inputs[0].image(n) + i;
-            float* to = job.image(n) + i;
-            float largest = *from;
-            for (std::size_t c = 1; c < channels; ++c)
-                largest = std::max(largest, from[c * pixels]);
-            double total = 0;
-            for (std::size_t c = 0; c < channels; ++c)
-                total += std::exp(double{from[c * pixels]} - double{largest});
-            for (std::size_t c = 0; c < channels; ++c)
-                to[c * pixels] = static_cast<float>(std::exp(double{from[c * pixels]} - double{largest}) / total);
-        }
+        softmax_of_image(job.inputs[0].image(n), channels, job.count / channels, job.image(n));
 }
 
 } // namespace notch::detail

@@ -42,8 +42,19 @@ struct folded_network {
 
 namespace detail {
 
-[[nodiscard]] inline bool has_weights(const operation& op) noexcept {
-    return std::holds_alternative<convolution>(op) || std::holds_alternative<linear>(op);
+/// A rewritten network with what was known of its tensors under their old numbers. Raises range_error where a number of the
+/// network is not finite.
+[[nodiscard]] inline folded_network with_new_numbers(network net,
+                                                     std::vector<std::optional<channel_statistics>> statistics,
+                                                     const std::vector<std::size_t>& numbers) {
+    check_all_numbers(net);
+    folded_network result;
+    result.statistics.resize(net.tensors.size());
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        if (numbers[i] != no_number)
+            result.statistics[numbers[i]] = std::move(statistics[i]);
+    result.net = std::move(net);
+    return result;
 }
 
 /// True for what can have a map behind it in itself.
@@ -98,14 +109,7 @@ public:
             finish(i);
         drop_layers(net_, dropped_);
         const std::vector<std::size_t> numbers = drop_tensors(net_);
-        folded_network result;
-        result.statistics.resize(net_.tensors.size());
-        for (std::size_t i = 0; i < numbers.size(); ++i)
-            if (numbers[i] != no_number)
-                result.statistics[numbers[i]] = std::move(statistics_[i]);
-        check_all_numbers(net_);
-        result.net = std::move(net_);
-        return result;
+        return with_new_numbers(std::move(net_), std::move(statistics_), numbers);
     }
 
 private:

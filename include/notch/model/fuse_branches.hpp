@@ -49,14 +49,7 @@ public:
                 replace(i, dropped);
         drop_layers(net_, dropped);
         const std::vector<std::size_t> numbers = simplify_in_place(net_);
-        folded_network result;
-        result.statistics.resize(net_.tensors.size());
-        for (std::size_t i = 0; i < numbers.size(); ++i)
-            if (numbers[i] != no_number)
-                result.statistics[numbers[i]] = std::move(statistics_[i]);
-        check_all_numbers(net_);
-        result.net = std::move(net_);
-        return result;
+        return with_new_numbers(std::move(net_), std::move(statistics_), numbers);
     }
 
 private:

@@ -33,6 +33,11 @@ namespace detail {
 /// Stands for a layer or tensor that there is not.
 inline constexpr std::size_t no_number = std::numeric_limits<std::size_t>::max();
 
+/// Whether a layer has weights.
+[[nodiscard]] inline bool has_weights(const operation& op) noexcept {
+    return std::holds_alternative<convolution>(op) || std::holds_alternative<linear>(op);
+}
+
 /// How often each tensor is read; the network's output is read once more.
 [[nodiscard]] inline std::vector<std::size_t> count_readers(const network& net) {
     std::vector<std::size_t> readers(net.tensors.size());

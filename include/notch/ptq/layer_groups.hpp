@@ -12,6 +12,7 @@
 
 #include <notch/core/error.hpp>
 #include <notch/model/network.hpp>
+#include <notch/model/simplify.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -45,11 +46,6 @@ namespace detail {
     return readers;
 }
 
-/// Whether a layer has weights.
-[[nodiscard]] inline bool has_weights(const layer& l) noexcept {
-    return std::holds_alternative<convolution>(l.op) || std::holds_alternative<linear>(l.op);
-}
-
 /// Taps of a filter of a convolution that can take a residual over; 0 for anything else.
 [[nodiscard]] inline std::size_t taps_of(const layer& l) noexcept {
     const auto* conv = std::get_if<convolution>(&l.op);
@@ -62,13 +58,7 @@ namespace detail {
 class group_builder {
 public:
     explicit group_builder(const network& net)
-        : net_(net), readers_(readers_of(net)), taken_(net.layers.size(), false) {
-        for (std::size_t i = 0; i < net.layers.size(); ++i)
-            writer_.resize(std::max(writer_.size(), net.layers[i].output + 1), none);
-        writer_.resize(std::max(writer_.size(), net.tensors.size()), none);
-        for (std::size_t i = 0; i < net.layers.size(); ++i)
-            writer_[net.layers[i].output] = i;
-    }
+        : net_(net), readers_(readers_of(net)), writer_(find_writers(net)), taken_(net.layers.size(), false) {}
 
     [[nodiscard]] std::vector<layer_group> build() {
         std::vector<layer_group> groups;
@@ -84,14 +74,12 @@ public:
     }
 
 private:
-    static constexpr std::size_t none = static_cast<std::size_t>(-1);
-
     /// The layer with weights that can take over a sum.
     [[nodiscard]] std::optional<std::size_t> host_of(std::size_t sum_layer) const {
         std::optional<std::size_t> best;
         for (const std::size_t tensor : net_.layers[sum_layer].inputs) {
             const std::size_t host = writer_[tensor];
-            if (host == none || taps_of(net_.layers[host]) == 0 || readers_[tensor].size() != 1 || taken_[host])
+            if (host == no_number || taps_of(net_.layers[host]) == 0 || readers_[tensor].size() != 1 || taken_[host])
                 continue;
             if (!best || taps_of(net_.layers[host]) > taps_of(net_.layers[*best]))
                 best = host;
@@ -112,7 +100,7 @@ private:
         if (const auto* own = std::get_if<clip>(&net_.layers[i].op)) {
             group.lowest = own->lowest;
             group.highest = own->highest;
-        } else if (has_weights(net_.layers[i]) || std::holds_alternative<sum>(net_.layers[i].op))
+        } else if (has_weights(net_.layers[i].op) || std::holds_alternative<sum>(net_.layers[i].op))
             take_clip(group);
         return group;
     }

@@ -66,7 +66,7 @@ public:
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
             plan_result(g);
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
-            if (has_weights(layer_of(g)))
+            if (has_weights(layer_of(g).op))
                 to_.groups[g].weights = plan_weights(g);
         return std::move(to_);
     }
@@ -110,14 +110,14 @@ private:
                 continue;
             }
             const layer_group& where = to_.groups[*g].where;
-            to_.real_output = has_weights(layer_of(*g)) && !where.residual && where.last == where.layer &&
+            to_.real_output = has_weights(layer_of(*g).op) && !where.residual && where.last == where.layer &&
                               readers_of(to_.net)[real_tensor_].size() == 1;
             return;
         }
     }
     void find_ends() {
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
-            if (has_weights(layer_of(g))) {
+            if (has_weights(layer_of(g).op)) {
                 first_ = first_ ? first_ : g;
                 last_ = g;
             }

@@ -11,6 +11,7 @@
 #include <notch/model/fuse_branches.hpp>
 #include <notch/model/network.hpp>
 #include <notch/model/shapes.hpp>
+#include <notch/model/simplify.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -52,14 +53,10 @@ namespace detail {
 [[nodiscard]] inline prepared_network find_front(network net) {
     prepared_network prepared;
     prepared.input = net.input;
-    std::vector<std::size_t> readers(net.tensors.size(), 0);
-    for (const layer& l : net.layers)
-        for (const std::size_t tensor : l.inputs)
-            ++readers[tensor];
+    const std::vector<std::size_t> readers = count_readers(net);
     for (std::size_t i = 0; i < net.layers.size(); ++i) {
         const layer& l = net.layers[i];
-        if (std::holds_alternative<affine_map>(l.op) && l.inputs[0] == prepared.input && readers[prepared.input] == 1 &&
-            prepared.input != net.output) {
+        if (std::holds_alternative<affine_map>(l.op) && l.inputs[0] == prepared.input && readers[prepared.input] == 1) {
             prepared.front.push_back(i);
             prepared.input = l.output;
         }
