@@ -19,6 +19,7 @@
 #include <notch/ptq/policy.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -133,6 +134,37 @@ private:
     return {std::min(g.outputs, shape[0]), std::min(g.inputs, shape[1])};
 }
 
+/// Whether an output has a code other than 0 in a block.
+[[nodiscard]] inline bool any_code(const planned_weights& of, std::size_t o, std::size_t h) noexcept {
+    const std::size_t taps = of.taps();
+    const std::size_t first = (o * of.shape[1] + h * of.block_inputs) * taps;
+    const std::size_t end = (o * of.shape[1] + std::min((h + 1) * of.block_inputs, of.shape[1])) * taps;
+    return std::any_of(of.codes.begin() + static_cast<std::ptrdiff_t>(first),
+                       of.codes.begin() + static_cast<std::ptrdiff_t>(end), [](std::int8_t c) { return c != 0; });
+}
+
+/// The smallest exponent of the blocks of an output that have codes; that of the first block where none has.
+[[nodiscard]] inline std::int32_t least_exponent(const planned_weights& of, std::size_t o) noexcept {
+    const std::int32_t* row = of.exponents.data() + o / of.block_outputs * of.blocks();
+    std::int32_t least = 0;
+    bool found = false;
+    for (std::size_t h = 0; h < of.blocks(); ++h)
+        if (any_code(of, o, h)) {
+            least = found ? std::min(least, row[h]) : row[h];
+            found = true;
+        }
+    return found ? least : row[0];
+}
+
+/// Finds `least` anew, for codes that have changed.
+inline void find_least(planned_weights& of) noexcept {
+    for (std::size_t o = 0; o < of.least.size(); ++o)
+        of.least[o] = least_exponent(of, o);
+}
+
+/// Scales of a row of blocks differ by 2^7 at most.
+inline constexpr int block_spread = 7;
+
 /// Fits one layer.
 class weight_fitter {
 public:
@@ -146,7 +178,9 @@ public:
         to_.block_inputs = inputs;
     }
 
-    [[nodiscard]] planned_weights fit() {
+    /// `scales`: those to take, one per block, or none: they are searched.
+    [[nodiscard]] planned_weights fit(std::span<const double> scales = {}) {
+        given_ = scales;
         const std::size_t rows = ceil_div(to_.shape[0], to_.block_outputs);
         to_.exponents.resize(rows * to_.blocks());
         to_.base.assign(to_.shape[0], 1.0);
@@ -187,7 +221,7 @@ private:
         bool is_floored = false;
         for (std::size_t h = 0; h < scales.size(); ++h) {
             const std::vector<double> w = block(row, h);
-            scales[h] = search_(w, floor);
+            scales[h] = given_.empty() ? search_(w, floor) : given_[row * scales.size() + h];
             const double largest = std::abs(*std::ranges::max_element(w, {}, [](double x) { return std::abs(x); }));
             is_floored = is_floored || (floor > 0 && largest < floor * range_.highest);
             if (largest > 0)
@@ -201,14 +235,14 @@ private:
         if (is_floored)
             for (std::size_t o = first_output(row); o < end_output(row); ++o)
                 to_.floored.push_back(static_cast<std::uint32_t>(o));
-        for (int cap = most_spread; cap >= 0; --cap) {
+        for (int cap = block_spread; cap >= 0; --cap) {
             settle(row, scales, cap);
             write_codes(row);
             if (cap == 0 || fits(row))
                 break;
         }
         for (std::size_t o = first_output(row); o < end_output(row); ++o)
-            to_.least[o] = least_exponent(o);
+            to_.least[o] = least_exponent(to_, o);
     }
     /// Exponents and base of a row of blocks, whose scales may differ by 2^cap.
     void settle(std::size_t row, const std::vector<double>& scales, int cap) {
@@ -233,30 +267,11 @@ private:
                 }
             }
     }
-    [[nodiscard]] bool any_code(std::size_t o, std::size_t h) const noexcept {
-        const std::size_t taps = to_.taps();
-        const std::size_t first = (o * to_.shape[1] + h * to_.block_inputs) * taps;
-        const std::size_t end = (o * to_.shape[1] + std::min((h + 1) * to_.block_inputs, to_.shape[1])) * taps;
-        return std::any_of(to_.codes.begin() + static_cast<std::ptrdiff_t>(first),
-                           to_.codes.begin() + static_cast<std::ptrdiff_t>(end), [](std::int8_t c) { return c != 0; });
-    }
-    /// The smallest exponent of the blocks of an output that have codes; that of the first block where none has.
-    [[nodiscard]] std::int32_t least_exponent(std::size_t o) const noexcept {
-        const std::int32_t* row = to_.exponents.data() + o / to_.block_outputs * to_.blocks();
-        std::int32_t least = 0;
-        bool found = false;
-        for (std::size_t h = 0; h < to_.blocks(); ++h)
-            if (any_code(o, h)) {
-                least = found ? std::min(least, row[h]) : row[h];
-                found = true;
-            }
-        return found ? least : row[0];
-    }
     /// Whether no sum of an output of a row, with any 8-bit activations, exceeds 2^30.
     [[nodiscard]] bool fits(std::size_t row) const noexcept {
         const std::size_t taps = to_.taps();
         for (std::size_t o = first_output(row); o < end_output(row); ++o) {
-            const std::int32_t least = least_exponent(o);
+            const std::int32_t least = least_exponent(to_, o);
             double positive = 0;
             double negative = 0;
             for (std::size_t i = 0; i < to_.shape[1]; ++i) {
@@ -273,13 +288,22 @@ private:
         return true;
     }
 
-    static constexpr int most_spread = 7;
     const weights_to_fit& from_;
     block_scale_search search_;
     scale_form form_;
     weight_range range_;
+    std::span<const double> given_{};
     planned_weights to_{};
 };
+
+inline void check_weights(const weights_to_fit& from, const weight_policy& policy) {
+    check_bits(policy.bits, "weights");
+    check_grain(policy.cut);
+    if (from.shape.size() != 4 || element_count(from.shape) != from.values.size() || from.values.empty() ||
+        (!from.floors.empty() && from.floors.size() != from.shape[0]))
+        raise<shape_error>(quoted(from.name), ": ", from.values.size(), " weights and ", from.floors.size(),
+                           " floors for extents ", from.shape);
+}
 
 } // namespace detail
 
@@ -287,13 +311,25 @@ private:
 /// block, shape_error unless the values have the extents given.
 [[nodiscard]] inline planned_weights fit_weights(const weights_to_fit& from, const weight_policy& policy,
                                                  scale_form form) {
-    detail::check_bits(policy.bits, "weights");
-    detail::check_grain(policy.cut);
-    if (from.shape.size() != 4 || element_count(from.shape) != from.values.size() || from.values.empty() ||
-        (!from.floors.empty() && from.floors.size() != from.shape[0]))
-        detail::raise<shape_error>(detail::quoted(from.name), ": ", from.values.size(), " weights and ",
-                                   from.floors.size(), " floors for extents ", from.shape);
+    detail::check_weights(from, policy);
     return detail::weight_fitter(from, policy, form).fit();
+}
+
+/// The same with scales that are given, one per block, row-major: what a search found (sub_layer_scales.hpp). Those of a row
+/// of blocks become base 2^-k, as above. Raises shape_error for another number of scales, range_error unless they are
+/// positive and finite.
+[[nodiscard]] inline planned_weights fit_weights(const weights_to_fit& from, const weight_policy& policy,
+                                                 scale_form form, std::span<const double> scales) {
+    detail::check_weights(from, policy);
+    const auto [outputs, inputs] = detail::block_extents(policy.cut, from.shape);
+    const std::size_t blocks = ceil_div(from.shape[0], outputs) * ceil_div(from.shape[1], inputs);
+    if (scales.size() != blocks)
+        detail::raise<shape_error>(detail::quoted(from.name), ": ", scales.size(), " scales for ", blocks, " blocks");
+    for (std::size_t b = 0; b < blocks; ++b)
+        if (!(scales[b] > 0) || is_non_finite(static_cast<float>(scales[b])))
+            detail::raise<range_error>(detail::quoted(from.name), ": scale ", scales[b], " of block ", b,
+                                       " is not positive and finite");
+    return detail::weight_fitter(from, policy, form).fit(scales);
 }
 
 } // namespace notch

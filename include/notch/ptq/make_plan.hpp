@@ -16,6 +16,7 @@
 #include <notch/ptq/fit_activations.hpp>
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_groups.hpp>
+#include <notch/ptq/layer_numbers.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/policy.hpp>
 
@@ -36,12 +37,6 @@ namespace detail {
     return std::holds_alternative<max_pool>(op) || std::holds_alternative<reshape>(op) ||
            std::holds_alternative<slice>(op) || std::holds_alternative<pad>(op) || std::holds_alternative<clip>(op);
 }
-
-/// In the scale of the sums a bias has at most this many bits, so that floats hold it too; a residual is shifted by at most
-/// this much; and a result by as much to the right.
-inline constexpr int bias_bits = 22;
-inline constexpr int residual_shift = 20;
-inline constexpr int result_shift = 29;
 
 /// Makes one plan.
 class planner {
@@ -159,49 +154,8 @@ private:
         return tensor == real_tensor_;
     }
 
-    /// Weights, as [O, I, KH, KW], and bias of a layer.
-    struct layer_numbers {
-        const std::vector<float>* values;
-        std::vector<std::size_t> shape;
-        const std::vector<float>* bias;
-    };
-    [[nodiscard]] layer_numbers numbers_of(std::size_t g) const {
-        const layer& l = layer_of(g);
-        if (const auto* conv = std::get_if<convolution>(&l.op))
-            return {&conv->weights.values, conv->weights.shape, &conv->bias};
-        const auto& product = std::get<linear>(l.op);
-        layer_numbers to{&product.weights.values, product.weights.shape, &product.bias};
-        // A product over a reshaped image is a convolution with a filter of the size of the image.
-        const std::vector<std::size_t>& image = to_.net.tensors[image_behind(l.inputs[0])].shape;
-        if (image.size() == 3)
-            to.shape = {to.shape[0], image[0], image[1], image[2]};
-        else
-            to.shape.insert(to.shape.end(), {1, 1});
-        return to;
-    }
-    /// The tensor in front of reshapes.
-    [[nodiscard]] std::size_t image_behind(std::size_t tensor) const {
-        for (auto g = writer_of(tensor); g && std::holds_alternative<reshape>(layer_of(*g).op); g = writer_of(tensor))
-            tensor = to_.groups[*g].where.inputs[0];
-        return tensor;
-    }
-    /// The smallest scales with which bias and residual fit.
-    [[nodiscard]] std::vector<double> floors(std::size_t g, const layer_numbers& from) const {
-        const layer_group& where = to_.groups[g].where;
-        const double input = to_.tensors[where.inputs[0]]->scale;
-        double least = 0;
-        if (where.residual)
-            least = to_.tensors[*where.residual]->scale / (input * exp2_exact(residual_shift));
-        if (to_.tensors[where.output]) // a factor or a shift below 2^-30 has no kernel
-            least = std::max(least, to_.tensors[where.output]->scale / (input * exp2_exact(result_shift)));
-        std::vector<double> result(from.shape[0], least);
-        for (std::size_t o = 0; o < from.bias->size(); ++o)
-            result[o] =
-                std::max(least, std::abs(static_cast<double>((*from.bias)[o])) / (input * exp2_exact(bias_bits)));
-        return result;
-    }
     [[nodiscard]] planned_weights plan_weights(std::size_t g) const {
-        const layer_numbers from = numbers_of(g);
+        const layer_numbers from = numbers_of(to_, g);
         const layer_override* o = override_of(g);
         weight_policy wanted = policy_.weights;
         if (policy_.first_last_bits != 0 && (first_ == g || last_ == g))
@@ -211,13 +165,9 @@ private:
             wanted.cut = o->cut.value_or(wanted.cut);
             wanted.fit = o->fit.value_or(wanted.fit);
         }
-        planned_weights weights =
-            fit_weights({*from.values, from.shape, floors(g, from), layer_of(g).name}, wanted, policy_.scales);
-        const tensor_codes& input = *to_.tensors[to_.groups[g].where.inputs[0]];
-        weights.bias.assign(from.shape[0], 0);
-        for (std::size_t c = 0; c < from.bias->size(); ++c)
-            weights.bias[c] = static_cast<std::int32_t>(
-                std::nearbyint(static_cast<double>((*from.bias)[c]) / sum_scale(weights, input, c)));
+        planned_weights weights = fit_weights({from.values, from.shape, scale_floors(to_, g, from), layer_of(g).name},
+                                              wanted, policy_.scales);
+        weights.bias = bias_codes(to_, g, from, weights);
         return weights;
     }
 

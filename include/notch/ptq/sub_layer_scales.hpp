@@ -1,0 +1,297 @@
+/// @file
+/// search_scales: scales of blocks of weights that make the error of a layer's result small, not that of its weights (PTQ-SL).
+///
+///     E = sum over outputs of E_o(w'),    w' = s clamp(round(w / s)),   s one per block       (layer_moments.hpp, (1))
+///
+/// A row of blocks is searched block by block, the others fixed, until a pass changes nothing; rows of blocks do not meet.
+///
+/// | scales | candidates |
+/// |---|---|
+/// | powers of two | the scale as it stands, times 2^-3 .. 2 in the first pass, 1/2 and 2 after it |
+/// | others, one block in a row | max abs(w) / (2^(b-1) - 1/2) times `lowest` .. `highest`, in `candidates` steps, both ends included |
+/// | others, several blocks in a row | base times 2^-k: 20 bases from 0.6 to 1.4 times the largest scale, for each of them k by passes |
+///
+/// It starts at the scales of the plan, or at those of a coarser plan where these are better: so no error grows, and a finer
+/// grain is never worse than the one it refines.
+///
+/// Source: PTQ-SL (Yuan et al., 2021), candidates as published for its successor PTQ4ViT; the largest candidate, which
+/// that code leaves out, is tried here, and blocks start at their fit to the weights.
+#pragma once
+
+#include <notch/core/error.hpp>
+#include <notch/core/executor.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/ptq/block_rows.hpp>
+#include <notch/ptq/fit_weights.hpp>
+#include <notch/ptq/layer_moments.hpp>
+#include <notch/ptq/layer_numbers.hpp>
+#include <notch/ptq/plan.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace notch {
+
+/// How scales are searched.
+struct scale_search_options {
+    output_metric metric = output_metric::squares; ///< what is made small
+    bool centred = true;                           ///< errors about their mean: biases take the mean
+    double lowest = 0.5;                           ///< smallest candidate, times the scale that holds all
+    double highest = 1.2;                          ///< largest one
+    std::size_t candidates = 100;                  ///< steps between them
+    std::size_t passes = 3;                        ///< over the blocks of a row
+};
+
+/// What became of one layer.
+struct scale_search_result {
+    double energy = 0; ///< sum of squares of the results
+    double before = 0; ///< square error with the scales that the plan had
+    double after = 0;  ///< with those that were found
+};
+
+namespace detail {
+
+/// Searches the scales of one row of blocks.
+class row_search {
+public:
+    row_search(block_row& row, const planned_weights& weights, std::size_t first_output, scale_form form, double floor,
+               const scale_search_options& options)
+        : row_(row), form_(form), floor_(std::max(floor, exp2_exact(-100))), options_(options),
+          top_code_(range_of(weights.bits).highest), depth_(weights.shape[1] * weights.taps()) {
+        const std::size_t taps = weights.taps();
+        for (std::size_t h = 0; h < weights.blocks(); ++h) {
+            begins_.push_back(h * weights.block_inputs * taps);
+            scales_.push_back(weights.scale(first_output, h * weights.block_inputs));
+        }
+        begins_.push_back(depth_);
+    }
+
+    /// The best scales; `coarser`: other scales to start at, or empty.
+    [[nodiscard]] std::vector<double> search(const std::vector<double>& coarser) {
+        start(scales_);
+        if (!coarser.empty())
+            consider_start(coarser);
+        if (form_ == scale_form::power_of_two) {
+            for (std::size_t pass = 0; pass < options_.passes && step_powers(pass == 0 ? 3 : 1); ++pass) {
+            }
+        } else if (scales_.size() == 1) {
+            search_grid();
+        } else {
+            search_bases();
+        }
+        return scales_;
+    }
+
+private:
+    [[nodiscard]] double score() const { return row_.score(options_.metric); }
+    /// Rounds all blocks.
+    void start(const std::vector<double>& scales) {
+        row_.clear();
+        scales_ = scales;
+        for (std::size_t h = 0; h < scales.size(); ++h)
+            row_.apply(begins_[h], begins_[h + 1], scales[h]);
+    }
+    /// Keeps other scales where they are better.
+    void consider_start(const std::vector<double>& other) {
+        const std::vector<double> own = scales_;
+        const double before = score();
+        start(other);
+        if (!(score() < before))
+            start(own);
+    }
+    /// Tries a scale for a block; keeps it where it is better.
+    bool consider(std::size_t h, double scale) {
+        if (scale < floor_ || scale == scales_[h])
+            return false;
+        if (row_.score(options_.metric, row_.change(begins_[h], begins_[h + 1], scale)) >= score())
+            return false;
+        keep(h, scale);
+        return true;
+    }
+    void keep(std::size_t h, double scale) {
+        row_.apply(begins_[h], begins_[h + 1], scale);
+        scales_[h] = scale;
+    }
+    /// The best among candidates for a block; true where it is another one than before.
+    bool choose(std::size_t h, std::span<const double> candidates) {
+        double best = scales_[h];
+        double least = score();
+        for (const double scale : candidates) {
+            if (scale < floor_ || scale == scales_[h])
+                continue;
+            const double found = row_.score(options_.metric, row_.change(begins_[h], begins_[h + 1], scale));
+            if (found < least) {
+                least = found;
+                best = scale;
+            }
+        }
+        if (best == scales_[h])
+            return false;
+        keep(h, best);
+        return true;
+    }
+    bool step_powers(int below) {
+        bool changed = false;
+        for (std::size_t h = 0; h < scales_.size(); ++h) {
+            std::vector<double> candidates{2 * scales_[h]};
+            for (int k = 1; k <= below; ++k)
+                candidates.push_back(scales_[h] * exp2_exact(-k));
+            changed = choose(h, candidates) || changed;
+        }
+        return changed;
+    }
+    [[nodiscard]] static double as_float(double x) noexcept { return static_cast<double>(static_cast<float>(x)); }
+    void search_grid() {
+        const double whole = row_.largest(0, depth_) / (top_code_ + 0.5);
+        if (whole == 0)
+            return;
+        std::vector<double> candidates;
+        for (std::size_t i = 0; i <= options_.candidates; ++i)
+            candidates.push_back(
+                as_float(whole * (options_.lowest + (options_.highest - options_.lowest) * static_cast<double>(i) /
+                                                        static_cast<double>(options_.candidates))));
+        choose(0, candidates);
+    }
+    /// Bases for a row whose scales are a base times powers of two.
+    void search_bases() {
+        std::vector<double> best = scales_;
+        double least = score();
+        const std::vector<double> from = scales_;
+        const double top = *std::ranges::max_element(from);
+        for (int i = -12; i <= 8; ++i) {
+            const double base = as_float(top * std::exp2(static_cast<double>(i) / 16));
+            std::vector<double> snapped;
+            for (const double scale : from)
+                snapped.push_back(base * exp2_exact(-std::clamp(nearest_power(base / scale), 0, block_spread)));
+            if (*std::ranges::min_element(snapped) < floor_)
+                continue;
+            start(snapped);
+            for (std::size_t pass = 0; pass < options_.passes && step_below(base); ++pass) {
+            }
+            if (score() < least) {
+                least = score();
+                best = scales_;
+            }
+        }
+        start(best);
+    }
+    bool step_below(double base) {
+        bool changed = false;
+        for (std::size_t h = 0; h < scales_.size(); ++h) {
+            std::vector<double> candidates;
+            if (2 * scales_[h] <= base)
+                candidates.push_back(2 * scales_[h]);
+            if (scales_[h] * exp2_exact(block_spread) > base)
+                candidates.push_back(scales_[h] / 2);
+            changed = choose(h, candidates) || changed;
+        }
+        return changed;
+    }
+    /// k of the 2^k that is nearest, in logarithms.
+    [[nodiscard]] static int nearest_power(double x) { return static_cast<int>(std::nearbyint(std::log2(x))); }
+
+    block_row& row_;
+    scale_form form_;
+    double floor_;
+    const scale_search_options& options_;
+    double top_code_;
+    std::size_t depth_;
+    std::vector<std::size_t> begins_{};
+    std::vector<double> scales_{};
+};
+
+/// The scale of each block of weights, row-major.
+[[nodiscard]] inline std::vector<double> block_scales(const planned_weights& weights) {
+    std::vector<double> scales;
+    for (std::size_t o = 0; o < weights.shape[0]; o += weights.block_outputs)
+        for (std::size_t h = 0; h < weights.blocks(); ++h)
+            scales.push_back(weights.scale(o, h * weights.block_inputs));
+    return scales;
+}
+
+/// Square error of a layer with the weights of a plan.
+[[nodiscard]] inline double error_of(const planned_weights& weights, const layer_moments& moments) {
+    std::vector<double> w(moments.depth);
+    double total = 0;
+    for (std::size_t o = 0; o < moments.outputs; ++o) {
+        for (std::size_t k = 0; k < w.size(); ++k)
+            w[k] = weights.scale(o, k / weights.taps()) * weights.codes[o * w.size() + k];
+        total += moments.error(o, w);
+    }
+    return total;
+}
+
+/// The bias of a layer whose weights are those of a plan and whose results shall keep their means.
+[[nodiscard]] inline std::vector<std::int32_t> bias_keeping_means(const plan& of, std::size_t g,
+                                                                  const layer_numbers& from,
+                                                                  const planned_weights& weights,
+                                                                  const layer_moments& moments) {
+    std::vector<std::int32_t> codes(moments.outputs, 0);
+    for (std::size_t o = 0; o < moments.outputs; ++o) {
+        const double* inputs = moments.inputs.data() + moments.group_of(o) * moments.depth;
+        double mean = moments.results[o];
+        for (std::size_t k = 0; k < moments.depth; ++k)
+            mean -= weights.scale(o, k / weights.taps()) * weights.codes[o * moments.depth + k] * inputs[k];
+        mean = mean / moments.positions + (from.bias.empty() ? 0.0 : static_cast<double>(from.bias[o]));
+        const double unit = sum_scale(weights, *of.tensors[of.groups[g].where.inputs[0]], o);
+        codes[o] = static_cast<std::int32_t>(
+            std::clamp(std::nearbyint(mean / unit), -exp2_exact(bias_bits), exp2_exact(bias_bits)));
+    }
+    return codes;
+}
+
+} // namespace detail
+
+/// Searches the scales of the weights of group g of a plan, see above, and rounds them; with centred errors the bias takes
+/// the means. `moments`: of the layer's inputs, as codes of the plan hold them. `importance`: of each output in the error,
+/// or empty. `coarser`: weights of the same layer with larger blocks, or null. Rows of blocks are tasks of the executor;
+/// the result does not depend on it. Precondition: the group has weights and moments of their extents.
+template <executor Executor = serial>
+scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& moments,
+                                  const scale_search_options& options = {}, const planned_weights* coarser = nullptr,
+                                  std::span<const double> importance = {}, Executor&& run = {}) {
+    planned_weights& weights = *of.groups[g].weights;
+    const detail::layer_numbers from = detail::numbers_of(of, g);
+    const std::vector<double> floors = detail::scale_floors(of, g, from);
+    const layer_moments centred = options.centred ? moments.centred() : layer_moments();
+    const layer_moments& used = options.centred ? centred : moments;
+    scale_search_result result;
+    for (const double e : used.energy)
+        result.energy += e;
+    result.before = detail::error_of(weights, used);
+    std::vector<double> scales = detail::block_scales(weights);
+    detail::run_tasks(detail::executor_ref(run), ceil_div(weights.shape[0], weights.block_outputs), [&](std::size_t v) {
+        const std::size_t first = v * weights.block_outputs;
+        const std::size_t last = std::min(first + weights.block_outputs, weights.shape[0]);
+        detail::block_row row(used, from.values, first, last, detail::range_of(weights.bits), importance);
+        const double floor = *std::max_element(floors.begin() + static_cast<std::ptrdiff_t>(first),
+                                               floors.begin() + static_cast<std::ptrdiff_t>(last));
+        std::vector<double> parents;
+        for (std::size_t h = 0; coarser != nullptr && h < weights.blocks(); ++h)
+            parents.push_back(coarser->scale(first, h * weights.block_inputs));
+        const std::vector<double> found =
+            detail::row_search(row, weights, first, of.scales, floor, options).search(parents);
+        std::ranges::copy(found, scales.begin() + static_cast<std::ptrdiff_t>(v * weights.blocks()));
+    });
+    weight_policy policy;
+    policy.bits = weights.bits;
+    policy.cut = weights.cut;
+    const weights_to_fit to_fit{from.values, from.shape, floors, of.net.layers[of.groups[g].where.layer].name};
+    planned_weights found = fit_weights(to_fit, policy, of.scales, scales);
+    result.after = detail::error_of(found, used);
+    if (result.after > result.before) { // bounds of the sums took scales back
+        result.after = result.before;
+        found = weights;
+    }
+    found.bias = options.centred ? detail::bias_keeping_means(of, g, from, found, moments)
+                                 : detail::bias_codes(of, g, from, found);
+    weights = std::move(found);
+    return result;
+}
+
+} // namespace notch
