@@ -52,6 +52,23 @@ template <class F> auto with_quantized(const planned_weights& from, const std::s
     return f(as_quantized<8>(from, name));
 }
 
+/// Calls f with the coarse part, among all taps of the filters.
+template <class F> auto with_coarse(const planned_weights& from, const std::string& name, const F& f) {
+    planned_weights coarse;
+    coarse.bits = from.coarse->bits;
+    coarse.shape = from.shape;
+    coarse.block_inputs = from.shape[1];
+    coarse.exponents = from.coarse->exponents;
+    coarse.codes.resize(from.codes.size());
+    std::size_t at = 0;
+    for (std::size_t row = 0; row < from.shape[0] * from.shape[1]; ++row)
+        for (std::size_t h = 0; h < from.coarse->extent[0]; ++h)
+            for (std::size_t w = 0; w < from.coarse->extent[1]; ++w)
+                coarse.codes[(row * from.shape[2] + from.coarse->first[0] + h) * from.shape[3] + from.coarse->first[1] +
+                             w] = from.coarse->codes[at++];
+    return with_quantized(coarse, name, f);
+}
+
 /// Weights as a matrix [O, I].
 template <class Q> [[nodiscard]] quantized_tensor<Q, 2> as_matrix(const quantized_tensor<Q, 4>& from) {
     quantized_tensor<Q, 2> to;
@@ -187,10 +204,18 @@ private:
         return conv_work(g, geometry);
     }
     [[nodiscard]] work conv_work(std::size_t g, const conv_geometry& geometry) {
-        return with_quantized(*from_.groups[g].weights, layer_of(g).name, [&](const auto& w) -> work {
-            conv_step step{pack_filters(w, geometry), geometry, {}};
+        const planned_weights& weights = *from_.groups[g].weights;
+        const auto step_of = [&](packed_filters filters) -> work {
+            conv_step step{std::move(filters), geometry, {}};
             step.stage = stage_of(g, step.filters.exponents());
             return step;
+        };
+        return with_quantized(weights, layer_of(g).name, [&](const auto& fine) -> work {
+            if (!weights.coarse)
+                return step_of(pack_filters(fine, geometry));
+            return with_coarse(weights, layer_of(g).name, [&](const auto& coarse) -> work {
+                return step_of(pack_filters(filter_terms{coarse, fine}, geometry));
+            });
         });
     }
     [[nodiscard]] work work_of(std::size_t g, const linear&) {

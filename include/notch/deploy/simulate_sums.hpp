@@ -44,13 +44,17 @@ struct unit_convolution {
     to.conv.weights.shape = weights.shape;
     to.conv.weights.values.reserve(weights.codes.size());
     const std::size_t taps = weights.taps();
+    // The coarse part in the units of the sums.
+    const auto coarse = [&](std::size_t o, std::size_t i, std::size_t t) {
+        return weights.coarse ? weights.coarse_value(o, i, t) / (weights.base[o] * exp2_exact(weights.least[o])) : 0.0;
+    };
     for (std::size_t o = 0; o < weights.shape[0]; ++o) {
         double total = 0;
         for (std::size_t i = 0; i < weights.shape[1]; ++i) {
             // Blocks of zeros may have a smaller exponent than the least one: what they are multiplied with does not matter.
             const double factor = exp2_exact(std::max(weights.exponents[weights.block_of(o, i)] - weights.least[o], 0));
             for (std::size_t t = 0; t < taps; ++t) {
-                const double w = factor * weights.codes[(o * weights.shape[1] + i) * taps + t];
+                const double w = factor * weights.codes[(o * weights.shape[1] + i) * taps + t] + coarse(o, i, t);
                 to.conv.weights.values.push_back(static_cast<float>(w));
                 total += std::abs(w);
             }

@@ -49,10 +49,10 @@ struct metric_change {
 /// The outputs [first, last) of a layer, all of which have their blocks in common.
 class block_row {
 public:
-    /// `values`: [O, K] floats of the layer, of which this keeps the outputs' own. `weights`: of outputs in the metric, or
-    /// empty.
-    block_row(const layer_moments& moments, std::span<const float> values, std::size_t first, std::size_t last,
-              const weight_range& range, std::span<const double> importance)
+    /// `values`: [O, K] of the layer, of which this keeps the outputs' own; what is rounded. `fixed`: the same, is added to
+    /// it and stays; or empty. `importance`: of outputs in the metric, or empty.
+    block_row(const layer_moments& moments, std::span<const double> values, std::span<const double> fixed,
+              std::size_t first, std::size_t last, const weight_range& range, std::span<const double> importance)
         : moments_(moments), first_(first), depth_(moments.depth), range_(range),
           values_(values.begin() + static_cast<std::ptrdiff_t>(first * depth_),
                   values.begin() + static_cast<std::ptrdiff_t>(last * depth_)),
@@ -62,6 +62,9 @@ public:
                         importance_.begin());
         for (std::size_t r = 0; r < rows(); ++r)
             energy_ += importance_[r] * moments.energy[first + r];
+        if (!fixed.empty())
+            fixed_.assign(fixed.begin() + static_cast<std::ptrdiff_t>(first * depth_),
+                          fixed.begin() + static_cast<std::ptrdiff_t>(last * depth_));
         clear();
     }
 
@@ -126,12 +129,23 @@ public:
         products_ += total.products;
         squares_ += total.squares;
     }
-    /// Takes all weights back to 0.
+    /// Takes all that is rounded back to 0.
     void clear() {
         std::ranges::fill(weights_, 0.0);
         products_ = squares_ = 0;
         std::copy_n(moments_.products.begin() + static_cast<std::ptrdiff_t>(first_ * depth_), left_.size(),
                     left_.begin());
+        for (std::size_t r = 0; r < rows() && !fixed_.empty(); ++r) {
+            const double* w = fixed_.data() + r * depth_;
+            const double* b = moments_.products.data() + (first_ + r) * depth_;
+            double* left = left_.data() + r * depth_;
+            for (std::size_t k = 0; k < depth_; ++k)
+                add_scaled(depth_, -w[k], moments_.gram(first_ + r) + k * depth_, left);
+            for (std::size_t k = 0; k < depth_; ++k) {
+                products_ += importance_[r] * w[k] * b[k];
+                squares_ += importance_[r] * w[k] * (b[k] - left[k]);
+            }
+        }
     }
 
 private:
@@ -150,6 +164,7 @@ private:
     std::size_t depth_;
     weight_range range_;
     std::vector<double> values_;  // [rows, K]
+    std::vector<double> fixed_{}; // [rows, K], or empty
     std::vector<double> weights_; // what codes stand for
     std::vector<double> left_;    // b - G w
     std::vector<double> importance_;

@@ -56,6 +56,10 @@ template <class Q> [[nodiscard]] value_range range_under(const histogram& seen, 
         return lp_rule(policy.power).template range<Q>(seen);
     case range_rule::by_kl:
         return kl_rule().template range<Q>(seen);
+    case range_rule::by_kl_masked:
+        return kl_rule(kl_metric::masked).template range<Q>(seen);
+    case range_rule::by_kl_penalised:
+        return kl_rule(kl_metric::masked_penalised).template range<Q>(seen);
     }
     return {seen.min(), seen.max()};
 }

@@ -143,7 +143,8 @@ private:
                        of.codes.begin() + static_cast<std::ptrdiff_t>(end), [](std::int8_t c) { return c != 0; });
 }
 
-/// The smallest exponent of the blocks of an output that have codes; that of the first block where none has.
+/// The smallest exponent of the blocks, and of the coarse part, of an output that have codes; that of the first block where
+/// none has.
 [[nodiscard]] inline std::int32_t least_exponent(const planned_weights& of, std::size_t o) noexcept {
     const std::int32_t* row = of.exponents.data() + o / of.block_outputs * of.blocks();
     std::int32_t least = 0;
@@ -153,6 +154,14 @@ private:
             least = found ? std::min(least, row[h]) : row[h];
             found = true;
         }
+    if (of.coarse) {
+        const std::size_t count = of.coarse->codes.size() / of.shape[0];
+        const auto first = of.coarse->codes.begin() + static_cast<std::ptrdiff_t>(o * count);
+        if (std::any_of(first, first + static_cast<std::ptrdiff_t>(count), [](std::int8_t c) { return c != 0; })) {
+            least = found ? std::min(least, of.coarse->exponents[o]) : of.coarse->exponents[o];
+            found = true;
+        }
+    }
     return found ? least : row[0];
 }
 
@@ -160,6 +169,31 @@ private:
 inline void find_least(planned_weights& of) noexcept {
     for (std::size_t o = 0; o < of.least.size(); ++o)
         of.least[o] = least_exponent(of, o);
+}
+
+/// Whether no sum of outputs [first, last), with any 8-bit activations, exceeds 2^30.
+[[nodiscard]] inline bool sums_fit(const planned_weights& of, std::size_t first, std::size_t last) noexcept {
+    const std::size_t taps = of.taps();
+    for (std::size_t o = first; o < last; ++o) {
+        const std::int32_t least = least_exponent(of, o);
+        double positive = 0;
+        double negative = 0;
+        const auto add = [&](double value) {
+            positive += value > 0 ? value : 0;
+            negative -= value < 0 ? value : 0;
+        };
+        const double unit = of.base[o] * exp2_exact(least);
+        for (std::size_t i = 0; i < of.shape[1]; ++i) {
+            const double factor = exp2_exact(std::max(of.exponents[of.block_of(o, i)] - least, 0));
+            for (std::size_t t = 0; t < taps; ++t) {
+                add(factor * of.codes[(o * of.shape[1] + i) * taps + t]);
+                add(of.coarse_value(o, i, t) / unit);
+            }
+        }
+        if (255 * std::max(positive, negative) > exp2_exact(30))
+            return false;
+    }
+    return true;
 }
 
 /// Scales of a row of blocks differ by 2^7 at most.
@@ -238,7 +272,7 @@ private:
         for (int cap = block_spread; cap >= 0; --cap) {
             settle(row, scales, cap);
             write_codes(row);
-            if (cap == 0 || fits(row))
+            if (cap == 0 || sums_fit(to_, first_output(row), end_output(row)))
                 break;
         }
         for (std::size_t o = first_output(row); o < end_output(row); ++o)
@@ -266,26 +300,6 @@ private:
                         static_cast<std::int8_t>(code_of(static_cast<double>(from_.values[k]), inverse, range_));
                 }
             }
-    }
-    /// Whether no sum of an output of a row, with any 8-bit activations, exceeds 2^30.
-    [[nodiscard]] bool fits(std::size_t row) const noexcept {
-        const std::size_t taps = to_.taps();
-        for (std::size_t o = first_output(row); o < end_output(row); ++o) {
-            const std::int32_t least = least_exponent(to_, o);
-            double positive = 0;
-            double negative = 0;
-            for (std::size_t i = 0; i < to_.shape[1]; ++i) {
-                const double factor = exp2_exact(std::max(to_.exponents[to_.block_of(o, i)] - least, 0));
-                for (std::size_t t = 0; t < taps; ++t) {
-                    const double value = factor * to_.codes[(o * to_.shape[1] + i) * taps + t];
-                    positive += value > 0 ? value : 0;
-                    negative -= value < 0 ? value : 0;
-                }
-            }
-            if (255 * std::max(positive, negative) > exp2_exact(30))
-                return false;
-        }
-        return true;
     }
 
     const weights_to_fit& from_;

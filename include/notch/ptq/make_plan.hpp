@@ -13,6 +13,7 @@
 #include <notch/core/int_math.hpp>
 #include <notch/model/network.hpp>
 #include <notch/ptq/calibrate.hpp>
+#include <notch/ptq/coarse_fine_split.hpp>
 #include <notch/ptq/fit_activations.hpp>
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_groups.hpp>
@@ -167,6 +168,13 @@ private:
         }
         planned_weights weights = fit_weights({from.values, from.shape, scale_floors(to_, g, from), layer_of(g).name},
                                               wanted, policy_.scales);
+        if (wanted.split.bits != 0 && weights.taps() > 1 && weights.shape[1] > 1 && first_ != g && last_ != g) {
+            planned_weights split = split_weights(
+                {from.values, from.shape, scale_floors(to_, g, from), layer_of(g).name}, wanted, policy_.scales);
+            const double gain = weight_error(weights, from.values) / weight_error(split, from.values);
+            if (gain >= std::pow(10, wanted.split.least_gain / 10))
+                weights = std::move(split);
+        }
         weights.bias = bias_codes(to_, g, from, weights);
         return weights;
     }

@@ -3,6 +3,7 @@
 ///
 ///     tensor      real = scale * (code - zero_point),              code in [lowest, highest]
 ///     weights     real = base[o] * 2^exponents[block] * code       base is 1 where scales are powers of two
+///                 split: plus base[o] * 2^coarse.exponents[o] * coarse code
 ///     sums        real = sum_scale[o] * sum,                       sum_scale[o] = input scale * base[o] * 2^least exponent
 ///     bias        int32 in the scale of the sums
 ///
@@ -16,6 +17,8 @@
 #include <notch/ptq/layer_groups.hpp>
 #include <notch/ptq/policy.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,6 +42,16 @@ struct tensor_codes {
     friend bool operator==(const tensor_codes&, const tensor_codes&) = default;
 };
 
+/// The coarse part of weights that are split in two (coarse_fine_split.hpp), which share a sum: at some taps, a rectangle, more
+/// is added to the fine part.
+struct coarse_weights {
+    int bits = 8;                          ///< of a code
+    std::array<std::size_t, 2> first{};    ///< tap [kh, kw] of the filter where they begin
+    std::array<std::size_t, 2> extent{};   ///< taps [kh, kw]
+    std::vector<std::int8_t> codes{};      ///< [O, I, kh, kw]
+    std::vector<std::int32_t> exponents{}; ///< [O]
+};
+
 /// Weights of a group as codes.
 struct planned_weights {
     int bits = 8;                          ///< of a code
@@ -49,9 +62,11 @@ struct planned_weights {
     std::size_t block_inputs = 1;          ///< input channels of a block
     std::vector<std::int32_t> exponents{}; ///< per block, row-major
     std::vector<double> base{};            ///< [O], floats; 1 where scales are powers of two
-    std::vector<std::int32_t> least{};     ///< [O]: smallest exponent among the blocks that have codes other than 0
-    std::vector<std::int32_t> bias{};      ///< [O]
-    std::vector<std::uint32_t> floored{};  ///< outputs whose scale was raised so that bias and residual fit int32
+    std::vector<std::int32_t>
+        least{}; ///< [O]: smallest exponent among the blocks, and the coarse part, that have codes other than 0
+    std::optional<coarse_weights> coarse{}; ///< none: weights are not split
+    std::vector<std::int32_t> bias{};       ///< [O]
+    std::vector<std::uint32_t> floored{};   ///< outputs whose scale was raised so that bias and residual fit int32
 
     /// Blocks along the inputs.
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape[1], block_inputs); }
@@ -60,6 +75,21 @@ struct planned_weights {
     /// Number of the block of an output and an input channel.
     [[nodiscard]] std::size_t block_of(std::size_t o, std::size_t i) const noexcept {
         return o / block_outputs * blocks() + i / block_inputs;
+    }
+    /// What the coarse part adds to tap t, row-major, of an output and an input channel; 0 where there is none.
+    [[nodiscard]] double coarse_value(std::size_t o, std::size_t i, std::size_t t) const noexcept {
+        if (!coarse)
+            return 0;
+        const std::size_t h = t / shape[3] - coarse->first[0]; // wraps above
+        const std::size_t w = t % shape[3] - coarse->first[1];
+        if (h >= coarse->extent[0] || w >= coarse->extent[1])
+            return 0;
+        const std::size_t at = ((o * shape[1] + i) * coarse->extent[0] + h) * coarse->extent[1] + w;
+        return base[o] * exp2_exact(coarse->exponents[o]) * coarse->codes[at];
+    }
+    /// The real that tap t of an output and an input channel stands for.
+    [[nodiscard]] double value(std::size_t o, std::size_t i, std::size_t t) const noexcept {
+        return scale(o, i) * codes[(o * shape[1] + i) * taps() + t] + coarse_value(o, i, t);
     }
     /// Scale of one weight.
     [[nodiscard]] double scale(std::size_t o, std::size_t i) const noexcept {
@@ -92,9 +122,13 @@ struct plan {
 
 /// Bytes of the weights of a group as they are packed at 2, 4 or 8 bits, with scales and biases, without padding.
 [[nodiscard]] inline std::size_t stored_bytes(const planned_weights& weights, scale_form scales) noexcept {
-    const std::size_t width = weights.bits <= 2 ? 2 : weights.bits <= 4 ? 4 : 8;
+    const int widest = weights.coarse ? std::max(weights.bits, weights.coarse->bits) : weights.bits; // one for both
+    const std::size_t width = widest <= 2 ? 2 : widest <= 4 ? 4 : 8;
     const std::size_t base = scales == scale_form::power_of_two ? 0 : 4 * weights.base.size();
-    return ceil_div(weights.codes.size() * width, 8) + weights.exponents.size() + base + 4 * weights.bias.size();
+    std::size_t bytes = ceil_div(weights.codes.size() * width, 8) + weights.exponents.size() + base;
+    if (weights.coarse)
+        bytes += ceil_div(weights.coarse->codes.size() * width, 8) + weights.coarse->exponents.size();
+    return bytes + 4 * weights.bias.size();
 }
 
 } // namespace notch

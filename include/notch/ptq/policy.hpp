@@ -56,13 +56,36 @@ enum class weight_fit {
 };
 
 /// How the range of an activation is found (observe/observer.hpp).
-enum class range_rule { by_min_max, by_percentile, by_mse, by_kl };
+enum class range_rule {
+    by_min_max,     ///< all that was seen
+    by_percentile,  ///< all but some percent
+    by_mse,         ///< least error
+    by_kl,          ///< least divergence, textbook
+    by_kl_masked,   ///< least divergence over bins that both distributions hold
+    by_kl_penalised ///< the same, plus a term that grows with what is clipped (CFWS)
+};
+
+/// Which taps of a filter get a coarse part.
+enum class split_taps {
+    centre, ///< the middle one, or those around it where the filter is even
+    peak,   ///< the one with the largest weight of the layer
+    all     ///< all of them
+};
+
+/// Splitting of weights into a coarse and a fine part (coarse_fine_split.hpp).
+struct split_policy {
+    int bits = 0;                         ///< of the coarse part, 2 to 8; 0: weights are not split
+    split_taps taps = split_taps::centre; ///< which taps have a coarse part
+    bool per_tensor = false;              ///< one scale for the coarse part of a layer, not one per output
+    double least_gain = 3;                ///< dB by which the error of the weights must fall, or a layer stays whole
+};
 
 /// Weights of a layer: symmetric codes of `bits` bits.
 struct weight_policy {
     int bits = 8;                               ///< 2 to 8
     grain cut = grain::channel();               ///< which weights share a scale
     weight_fit fit = weight_fit::least_squares; ///< how scales are found
+    split_policy split{}; ///< dense and grouped convolutions of several taps; `bits` is that of the fine part
 };
 
 /// Activations: one scale and one zero point per tensor.
@@ -116,7 +139,7 @@ struct quantization_policy {
     return form == scale_form::power_of_two ? "pot" : form == scale_form::fixed_point ? "fixed" : "real";
 }
 
-/// As users write it: "minmax", "percentile", "mse", "kl".
+/// As users write it: "minmax", "percentile", "mse", "kl", "kl-masked", "kl-penalised".
 [[nodiscard]] constexpr const char* to_string(range_rule rule) noexcept {
     switch (rule) {
     case range_rule::by_min_max:
@@ -126,9 +149,13 @@ struct quantization_policy {
     case range_rule::by_mse:
         return "mse";
     case range_rule::by_kl:
+        return "kl";
+    case range_rule::by_kl_masked:
+        return "kl-masked";
+    case range_rule::by_kl_penalised:
         break;
     }
-    return "kl";
+    return "kl-penalised";
 }
 
 namespace detail {
@@ -149,6 +176,8 @@ inline void check_grain(const grain& g) {
 /// Raises range_error for numbers outside of what they can be.
 inline void check_policy(const quantization_policy& policy) {
     check_bits(policy.weights.bits, "weights");
+    if (policy.weights.split.bits != 0)
+        check_bits(policy.weights.split.bits, "the coarse part of split weights");
     check_bits(policy.activations.bits, "activations");
     check_bits(policy.residual_bits, "residuals");
     if (policy.first_last_bits != 0)

@@ -39,11 +39,13 @@ public:
     output_rounding(planned_weights& weights, const layer_numbers& from, const layer_moments& moments, std::size_t o,
                     double damping)
         : weights_(weights), moments_(moments), o_(o), range_(range_of(weights.bits)), depth_(moments.depth),
-          taps_(weights.taps()), gram_(moments.gram(o)), values_(from.values.subspan(o * depth_, depth_)),
+          taps_(weights.taps()), gram_(moments.gram(o)), values_(depth_),
           left_(moments.products.begin() + static_cast<std::ptrdiff_t>(o * depth_),
                 moments.products.begin() + static_cast<std::ptrdiff_t>((o + 1) * depth_)) {
         for (std::size_t k = 0; k < depth_; ++k) {
-            add_scaled(depth_, -weights.scale(o, k / taps_) * code(k), gram_ + k * depth_, left_.data());
+            values_[k] =
+                static_cast<double>(from.values[o * depth_ + k]) - weights.coarse_value(o, k / taps_, k % taps_);
+            add_scaled(depth_, -weights.value(o, k / taps_, k % taps_), gram_ + k * depth_, left_.data());
             damping_ += gram_[k * depth_ + k];
         }
         damping_ *= damping / static_cast<double>(depth_);
@@ -54,13 +56,13 @@ public:
         bool changed = false;
         for (std::size_t k = 0; k < depth_; ++k) {
             const double scale = weights_.scale(o_, k / taps_);
-            const double real = static_cast<double>(values_[k]) / scale;
+            const double real = values_[k] / scale;
             const double step = code(k) < real ? 1 : -1;
             const double next = code(k) + step;
             if (std::abs(next - real) >= 1 || next < range_.lowest || next > range_.highest)
                 continue;
             const double d = step * scale;
-            const double own = static_cast<double>(values_[k]) - scale * code(k); // what damping holds on to
+            const double own = values_[k] - scale * code(k); // what damping holds on to
             const double change = d * (d * gram_[k * depth_ + k] - 2 * left_[k]) + damping_ * d * (d - 2 * own);
             if (change >= 0)
                 continue;
@@ -81,8 +83,8 @@ private:
     std::size_t depth_;
     std::size_t taps_;
     const double* gram_;
-    std::span<const float> values_;
-    std::vector<double> left_; // b - G w
+    std::vector<double> values_; // what the codes shall say
+    std::vector<double> left_;   // b - G w
     double damping_ = 0;
 };
 

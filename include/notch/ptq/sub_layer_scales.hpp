@@ -8,6 +8,7 @@
 /// | scales | candidates |
 /// |---|---|
 /// | powers of two | the scale as it stands, times 2^-3 .. 2 in the first pass, 1/2 and 2 after it |
+/// | others, of weights that are split | as powers of two, times the base of the coarse part |
 /// | others, one block in a row | max abs(w) / (2^(b-1) - 1/2) times `lowest` .. `highest`, in `candidates` steps, both ends included |
 /// | others, several blocks in a row | base times 2^-k: 20 bases from 0.6 to 1.4 times the largest scale, for each of them k by passes |
 ///
@@ -22,6 +23,7 @@
 #include <notch/core/executor.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/ptq/block_rows.hpp>
+#include <notch/ptq/coarse_fine_split.hpp>
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_moments.hpp>
 #include <notch/ptq/layer_numbers.hpp>
@@ -61,8 +63,8 @@ class row_search {
 public:
     row_search(block_row& row, const planned_weights& weights, std::size_t first_output, scale_form form, double floor,
                const scale_search_options& options)
-        : row_(row), form_(form), floor_(std::max(floor, exp2_exact(-100))), options_(options),
-          top_code_(range_of(weights.bits).highest), depth_(weights.shape[1] * weights.taps()) {
+        : row_(row), has_base_(weights.coarse.has_value()), form_(form), floor_(std::max(floor, exp2_exact(-100))),
+          options_(options), top_code_(range_of(weights.bits).highest), depth_(weights.shape[1] * weights.taps()) {
         const std::size_t taps = weights.taps();
         for (std::size_t h = 0; h < weights.blocks(); ++h) {
             begins_.push_back(h * weights.block_inputs * taps);
@@ -76,7 +78,7 @@ public:
         start(scales_);
         if (!coarser.empty())
             consider_start(coarser);
-        if (form_ == scale_form::power_of_two) {
+        if (form_ == scale_form::power_of_two || has_base_) {
             for (std::size_t pass = 0; pass < options_.passes && step_powers(pass == 0 ? 3 : 1); ++pass) {
             }
         } else if (scales_.size() == 1) {
@@ -196,6 +198,7 @@ private:
     [[nodiscard]] static int nearest_power(double x) { return static_cast<int>(std::nearbyint(std::log2(x))); }
 
     block_row& row_;
+    bool has_base_; // that of the coarse part
     scale_form form_;
     double floor_;
     const scale_search_options& options_;
@@ -220,7 +223,7 @@ private:
     double total = 0;
     for (std::size_t o = 0; o < moments.outputs; ++o) {
         for (std::size_t k = 0; k < w.size(); ++k)
-            w[k] = weights.scale(o, k / weights.taps()) * weights.codes[o * w.size() + k];
+            w[k] = weights.value(o, k / weights.taps(), k % weights.taps());
         total += moments.error(o, w);
     }
     return total;
@@ -236,7 +239,7 @@ private:
         const double* inputs = moments.inputs.data() + moments.group_of(o) * moments.depth;
         double mean = moments.results[o];
         for (std::size_t k = 0; k < moments.depth; ++k)
-            mean -= weights.scale(o, k / weights.taps()) * weights.codes[o * moments.depth + k] * inputs[k];
+            mean -= weights.value(o, k / weights.taps(), k % weights.taps()) * inputs[k];
         mean = mean / moments.positions + (from.bias.empty() ? 0.0 : static_cast<double>(from.bias[o]));
         const double unit = sum_scale(weights, *of.tensors[of.groups[g].where.inputs[0]], o);
         codes[o] = static_cast<std::int32_t>(
@@ -265,10 +268,14 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
         result.energy += e;
     result.before = detail::error_of(weights, used);
     std::vector<double> scales = detail::block_scales(weights);
+    const std::vector<double> targets = detail::fine_targets(weights, from.values);
+    std::vector<double> fixed;
+    for (std::size_t k = 0; weights.coarse && k < targets.size(); ++k)
+        fixed.push_back(static_cast<double>(from.values[k]) - targets[k]);
     detail::run_tasks(detail::executor_ref(run), ceil_div(weights.shape[0], weights.block_outputs), [&](std::size_t v) {
         const std::size_t first = v * weights.block_outputs;
         const std::size_t last = std::min(first + weights.block_outputs, weights.shape[0]);
-        detail::block_row row(used, from.values, first, last, detail::range_of(weights.bits), importance);
+        detail::block_row row(used, targets, fixed, first, last, detail::range_of(weights.bits), importance);
         const double floor = *std::max_element(floors.begin() + static_cast<std::ptrdiff_t>(first),
                                                floors.begin() + static_cast<std::ptrdiff_t>(last));
         std::vector<double> parents;
@@ -278,13 +285,15 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
             detail::row_search(row, weights, first, of.scales, floor, options).search(parents);
         std::ranges::copy(found, scales.begin() + static_cast<std::ptrdiff_t>(v * weights.blocks()));
     });
-    weight_policy policy;
+    weight_policy policy; // scales and codes anew
     policy.bits = weights.bits;
     policy.cut = weights.cut;
     const weights_to_fit to_fit{from.values, from.shape, floors, of.net.layers[of.groups[g].where.layer].name};
-    planned_weights found = fit_weights(to_fit, policy, of.scales, scales);
+    planned_weights found = weights.coarse ? detail::with_fine_scales(weights, from.values, scales)
+                                           : fit_weights(to_fit, policy, of.scales, scales);
     result.after = detail::error_of(found, used);
-    if (result.after > result.before) { // bounds of the sums took scales back
+    if (result.after > result.before ||
+        !detail::sums_fit(found, 0, found.shape[0])) { // bounds of the sums took scales back
         result.after = result.before;
         found = weights;
     }
