@@ -4,6 +4,7 @@
 #include "deploy/random_network.hpp"
 #include "deploy/run_plan.hpp"
 
+#include <notch/deploy/refine_in_order.hpp>
 #include <notch/deploy/simulate.hpp>
 #include <notch/model/float_elementwise.hpp>
 #include <notch/ptq/make_plan.hpp>
@@ -69,6 +70,7 @@ constexpr std::array grains{notch::grain::tensor(), notch::grain::channel(),    
 TEST_CASE("random networks run as their plans say") {
     numbers random(7);
     std::size_t codes = 0;
+    std::size_t split = 0;
     for (std::uint64_t seed = 0; seed < networks; ++seed) {
         const notch::network net = random_network(seed);
         const std::size_t count = 1 + random.below(5);
@@ -82,9 +84,23 @@ TEST_CASE("random networks run as their plans say") {
         policy.activations.rule = random.one_in(2) ? notch::range_rule::by_min_max : notch::range_rule::by_mse;
         policy.first_last_bits = random.one_in(2) ? 0 : 8;
         policy.scales = forms[seed % 3];
+        if (seed % 2 == 1) { // split whatever can be
+            policy.weights.split.bits = 2 + static_cast<int>(random.below(7));
+            policy.weights.split.taps = static_cast<notch::split_taps>(random.below(3));
+            policy.weights.split.per_tensor = random.one_in(2);
+            policy.weights.split.least_gain = -1000;
+        }
+        const bool refined = seed % 4 > 1;
         INFO("seed " << seed << ", " << notch::to_string(policy.scales) << ", " << notch::to_string(policy.weights.cut)
                      << ", W" << policy.weights.bits << "A" << policy.activations.bits);
-        const notch::plan plan = notch::make_plan(notch::calibrate(net, images), policy);
+        notch::plan plan = notch::make_plan(notch::calibrate(net, images), policy);
+        for (const notch::planned_group& group : plan.groups)
+            split += group.weights && group.weights->coarse ? 1U : 0U;
+        if (refined) {
+            policy.weights.fit = notch::weight_fit::by_results;
+            policy.weights.rounding = notch::weight_rounding::by_results;
+            notch::refine_in_order(plan, policy, images, count);
+        }
         const comparison seen = compare(plan, images, count, 1 + random.below(3), 1 + random.below(4));
         CHECK(seen.differing == 0);
         CHECK(seen.results == 0);
@@ -92,6 +108,7 @@ TEST_CASE("random networks run as their plans say") {
         codes += seen.codes;
     }
     CHECK(codes > 20000);
+    CHECK(split > 10);
 }
 
 TEST_CASE("every width meets every grain and form of scales") {

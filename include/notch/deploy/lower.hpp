@@ -59,13 +59,9 @@ template <class F> auto with_coarse(const planned_weights& from, const std::stri
     coarse.shape = from.shape;
     coarse.block_inputs = from.shape[1];
     coarse.exponents = from.coarse->exponents;
-    coarse.codes.resize(from.codes.size());
-    std::size_t at = 0;
     for (std::size_t row = 0; row < from.shape[0] * from.shape[1]; ++row)
-        for (std::size_t h = 0; h < from.coarse->extent[0]; ++h)
-            for (std::size_t w = 0; w < from.coarse->extent[1]; ++w)
-                coarse.codes[(row * from.shape[2] + from.coarse->first[0] + h) * from.shape[3] + from.coarse->first[1] +
-                             w] = from.coarse->codes[at++];
+        for (std::size_t t = 0; t < from.taps(); ++t)
+            coarse.codes.push_back(from.coarse_code(row / from.shape[1], row % from.shape[1], t));
     return with_quantized(coarse, name, f);
 }
 

@@ -38,12 +38,7 @@ namespace notch {
 template <class Arch = simd::default_arch> class simulator {
 public:
     /// The plan must outlive the simulator.
-    explicit simulator(const plan& from) : plan_(from) {
-        for (const planned_group& group : from.groups)
-            units_.push_back(group.weights
-                                 ? detail::unit_convolution_of(*group.weights, from.net.layers[group.where.layer].op)
-                                 : detail::unit_convolution());
-    }
+    explicit simulator(const plan& from) : plan_(from), units_(from.groups.size()) {}
 
     /// Runs `count` images of floats [count, C, H, W] of the tensor that codes enter. visitor(tensor, codes [count, C, H, W])
     /// is called for each tensor of codes, as the plan counts them; codes are integers in floats. `results`: as those of a
@@ -56,6 +51,13 @@ public:
     template <class Visitor, class Sums>
     void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor,
              const Sums& sums) {
+        run(images, count, results, visitor, sums, [](std::size_t, std::span<const float>) {});
+    }
+    /// The same; reads(g, codes less their zero point [count, C, ...] that group g reads) is called before its weights are used,
+    /// and may change them in the plan.
+    template <class Visitor, class Sums, class Reads>
+    void run(std::span<const float> images, std::size_t count, std::span<float> results, const Visitor& visitor,
+             const Sums& sums, const Reads& reads) {
         const std::size_t size = element_count(plan_.net.tensors[plan_.input].shape);
         if (images.size() != count * size)
             detail::raise<shape_error>("simulator: ", images.size(), " floats for ", count, " images of ",
@@ -70,6 +72,8 @@ public:
         for (std::size_t g = 0; g < plan_.groups.size(); ++g) {
             const std::size_t output = plan_.groups[g].where.output;
             if (plan_.groups[g].weights) {
+                reads(g, std::span<const float>(values_[plan_.groups[g].where.inputs[0]]));
+                units_[g] = detail::unit_convolution_of(*plan_.groups[g].weights, layer_of(g).op);
                 const std::vector<double> total = sums_of(g);
                 sums(g, std::span<const double>(total));
                 finish_sums(g, total);

@@ -7,8 +7,8 @@
 ///     sum = 2^k sum of c x + sum of f x,   s_C = 2^k s_F                                                        (3)
 ///
 /// (3) is what makes one sum of two: both parts have scales m 2^e with one m for an output, so a shift brings them together.
-/// m is 1 for powers of two; otherwise the best of 16 steps of an octave is taken, one for each row of blocks. F is rounded as
-/// weights are that are not split, in blocks of any grain; s_F is the best of five powers of two for each block. k is at most
+/// m is 1 for powers of two; otherwise the best of 16 steps of an octave, and of equality in (2), is taken, one for each row of blocks. F is rounded as
+/// weights are that are not split, in blocks of any grain; s_F is the best of five powers of two for each block, or the one that clips nothing (weight_fit::min_max). k is at most
 /// 8, and as small as needed for sums to stay below 2^30.
 ///
 /// Split taps: the centre, the largest tap of the layer, or all. No threshold is searched; a layer is split where the square error
@@ -55,7 +55,8 @@ namespace detail {
 class weight_splitter {
 public:
     weight_splitter(const weights_to_fit& from, const weight_policy& policy, scale_form form)
-        : from_(from), form_(form), fine_(range_of(policy.bits)), top_(range_of(policy.split.bits).highest) {
+        : from_(from), form_(form), fit_(policy.fit), fine_(range_of(policy.bits)),
+          top_(range_of(policy.split.bits).highest) {
         to_.bits = policy.bits;
         to_.cut = policy.cut;
         to_.shape = from.shape;
@@ -121,11 +122,9 @@ private:
     }
 
     void split_row(std::size_t row) {
-        const int steps = form_ == scale_form::power_of_two ? 1 : 16;
         double least = std::numeric_limits<double>::infinity();
         double best = 1;
-        for (int step = 0; step < steps; ++step) {
-            const double mantissa = static_cast<double>(static_cast<float>(std::exp2(step / 16.0)));
+        for (const double mantissa : mantissas(row)) {
             const double error = try_row(row, mantissa, split_shift);
             if (error < least) {
                 least = error;
@@ -137,6 +136,21 @@ private:
             if (sums_fit(to_, first_of(row), end_of(row)))
                 break;
         }
+    }
+    /// What is tried for m: 1 where scales are powers of two.
+    [[nodiscard]] std::vector<double> mantissas(std::size_t row) const {
+        std::vector<double> list{1};
+        if (form_ == scale_form::power_of_two)
+            return list;
+        for (int step = 1; step < 16; ++step)
+            list.push_back(static_cast<double>(static_cast<float>(std::exp2(step / 16.0))));
+        const double whole = static_cast<double>(
+            static_cast<float>(*std::max_element(largest_.begin() + static_cast<std::ptrdiff_t>(first_of(row)),
+                                                 largest_.begin() + static_cast<std::ptrdiff_t>(end_of(row))) /
+                               top_));
+        if (whole > exp2_exact(-100))
+            list.push_back(whole * exp2_exact(-floor_log2(whole))); // the largest code is reached
+        return list;
     }
     [[nodiscard]] std::size_t first_of(std::size_t row) const noexcept { return row * to_.block_outputs; }
     [[nodiscard]] std::size_t end_of(std::size_t row) const noexcept {
@@ -193,7 +207,8 @@ private:
         double least = std::numeric_limits<double>::infinity();
         const std::int32_t above =
             largest == 0 ? highest : std::max(exponent_above(largest / fine_.highest, m), lowest);
-        for (std::int32_t e = above; e >= std::max(above - 4, lowest); --e) {
+        const std::int32_t below = fit_ == weight_fit::min_max ? 0 : 4;
+        for (std::int32_t e = above; e >= std::max(above - below, lowest); --e) {
             const double error = square_error(rest, m * exp2_exact(e), fine_);
             if (error < least) {
                 least = error;
@@ -213,6 +228,7 @@ private:
     static constexpr int split_shift = 8;
     const weights_to_fit& from_;
     scale_form form_;
+    weight_fit fit_;
     weight_range fine_;
     double top_; // of coarse codes, either way
     planned_weights to_{};

@@ -76,16 +76,19 @@ struct planned_weights {
     [[nodiscard]] std::size_t block_of(std::size_t o, std::size_t i) const noexcept {
         return o / block_outputs * blocks() + i / block_inputs;
     }
-    /// What the coarse part adds to tap t, row-major, of an output and an input channel; 0 where there is none.
-    [[nodiscard]] double coarse_value(std::size_t o, std::size_t i, std::size_t t) const noexcept {
+    /// The coarse code of tap t, row-major, of an output and an input channel; 0 where there is none.
+    [[nodiscard]] std::int8_t coarse_code(std::size_t o, std::size_t i, std::size_t t) const noexcept {
         if (!coarse)
             return 0;
         const std::size_t h = t / shape[3] - coarse->first[0]; // wraps above
         const std::size_t w = t % shape[3] - coarse->first[1];
         if (h >= coarse->extent[0] || w >= coarse->extent[1])
             return 0;
-        const std::size_t at = ((o * shape[1] + i) * coarse->extent[0] + h) * coarse->extent[1] + w;
-        return base[o] * exp2_exact(coarse->exponents[o]) * coarse->codes[at];
+        return coarse->codes[((o * shape[1] + i) * coarse->extent[0] + h) * coarse->extent[1] + w];
+    }
+    /// What the coarse part adds to that tap.
+    [[nodiscard]] double coarse_value(std::size_t o, std::size_t i, std::size_t t) const noexcept {
+        return coarse ? base[o] * exp2_exact(coarse->exponents[o]) * coarse_code(o, i, t) : 0.0;
     }
     /// The real that tap t of an output and an input channel stands for.
     [[nodiscard]] double value(std::size_t o, std::size_t i, std::size_t t) const noexcept {

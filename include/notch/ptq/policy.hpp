@@ -51,8 +51,16 @@ struct grain {
 
 /// How the scale of a block of weights is found.
 enum class weight_fit {
-    min_max,      ///< the largest magnitude becomes the largest code
-    least_squares ///< least square error, over 86 scales, or over 5 powers of two
+    min_max,       ///< the largest magnitude becomes the largest code
+    least_squares, ///< least square error, over 86 scales, or over 5 powers of two
+    by_results ///< least error of the layer's result on images (sub_layer_scales.hpp); least_squares until refine_weights
+};
+
+/// How weights become codes.
+enum class weight_rounding {
+    nearest,   ///< the nearest, ties to even
+    by_results ///< up or down, for the least error of the layer's result on images (round_to_results.hpp); nearest until
+               ///< refine_weights
 };
 
 /// How the range of an activation is found (observe/observer.hpp).
@@ -82,9 +90,10 @@ struct split_policy {
 
 /// Weights of a layer: symmetric codes of `bits` bits.
 struct weight_policy {
-    int bits = 8;                               ///< 2 to 8
-    grain cut = grain::channel();               ///< which weights share a scale
-    weight_fit fit = weight_fit::least_squares; ///< how scales are found
+    int bits = 8;                                        ///< 2 to 8
+    grain cut = grain::channel();                        ///< which weights share a scale
+    weight_fit fit = weight_fit::least_squares;          ///< how scales are found
+    weight_rounding rounding = weight_rounding::nearest; ///< how codes are
     split_policy split{}; ///< dense and grouped convolutions of several taps; `bits` is that of the fine part
 };
 
