@@ -57,6 +57,7 @@ struct reorder_options {
     std::uint64_t seed = 1;                            ///< of all random numbers
     int bits = 4;                                      ///< of the codes whose error decides, 2 to 8
     scale_form scales = scale_form::power_of_two;      ///< of the same
+    std::vector<layer_override> overrides{};           ///< as in the policy; of them `cut` counts here
     std::vector<std::string> left_out{};               ///< layers that do not count, by name
 };
 
@@ -108,11 +109,8 @@ public:
         check(net, cut, seen);
         for (const layer& it : net.layers)
             if (weights_of(it.op).values != nullptr &&
-                std::ranges::find(options.left_out, it.name) == options.left_out.end()) {
-                layers_.emplace_back(it, cut, seen.empty() ? std::span<const double>() : seen[it.inputs[0]].squares);
-                names_.push_back(it.name);
-                errors_.push_back(fit_error(layers_.back(), search_, slots_[it.inputs[0]], slots_[it.output]));
-            }
+                std::ranges::find(options.left_out, it.name) == options.left_out.end())
+                add_layer(it, cut_of(it, cut), seen.empty() ? std::span<const double>() : seen[it.inputs[0]].squares);
         for (const permutation_class& of : classes)
             touched_.push_back(layers_with(of));
         find_waves();
@@ -145,15 +143,33 @@ private:
         check_classes(classes_, slots_);
         if (options_.method == reorder_method::evolution && options_.evolution.population < 2)
             raise<range_error>("an evolution of ", options_.evolution.population, " orders; at least 2 are needed");
-        for (const std::string& name : options_.left_out)
+        std::vector<std::string> named = options_.left_out;
+        for (const layer_override& o : options_.overrides) {
+            named.push_back(o.layer);
+            if (o.cut)
+                check_grain(*o.cut);
+        }
+        for (const std::string& name : named)
             if (std::ranges::find(net.layers, name, &layer::name) == net.layers.end())
-                raise<range_error>("layer '", name, "' is to be left out, but there is none of this name");
+                raise<range_error>("options of reordering name layer '", name, "', which the network does not have");
         if (!seen.empty() && seen.size() != slots_.size())
             raise<shape_error>("statistics of ", seen.size(), " tensors; the network has ", slots_.size());
         for (std::size_t t = 0; t < seen.size(); ++t)
             if (!seen[t].squares.empty() && seen[t].squares.size() != slots_[t].size())
                 raise<shape_error>("statistics of ", seen[t].squares.size(), " channels of ", tensor_text(net, t),
                                    ", which has ", slots_[t].size());
+    }
+    /// The grain of a layer; of several overrides the last one that has one.
+    [[nodiscard]] grain cut_of(const layer& it, grain cut) const {
+        for (const layer_override& o : options_.overrides)
+            if (o.layer == it.name && o.cut)
+                cut = *o.cut;
+        return cut;
+    }
+    void add_layer(const layer& it, const grain& cut, std::span<const double> squares) {
+        layers_.emplace_back(it, cut, squares);
+        names_.push_back(it.name);
+        errors_.push_back(fit_error(layers_.back(), search_, slots_[it.inputs[0]], slots_[it.output]));
     }
     [[nodiscard]] std::vector<std::size_t> layers_with(const permutation_class& of) const {
         std::vector<std::size_t> to;
@@ -285,7 +301,7 @@ private:
 
 /// Searches orders of classes for a grain. `seen`: measure_channels of this network, or nothing: all inputs count alike. A
 /// grain without blocks of several channels keeps every order. Raises shape_error for classes or statistics of another
-/// network, range_error for bits outside [2, 8], an empty block, a population below 2 and a name in left_out that no layer has.
+/// network, range_error for bits outside [2, 8], an empty block, a population below 2 and names that no layer has.
 template <executor Executor = serial>
 [[nodiscard]] found_order find_channel_order(const network& net, const std::vector<permutation_class>& classes,
                                              const grain& cut, std::span<const channel_statistics> seen = {},
