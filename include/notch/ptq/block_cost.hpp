@@ -46,10 +46,10 @@ struct weight_matrix {
 }
 
 /// What the cost knows of a layer. Rows are outputs, columns the inputs of a group.
-class layer_cost {
+class blocked_layer {
 public:
     /// `squares`: the mean square of every input channel, or none: 1.
-    layer_cost(const layer& it, const grain& cut, std::span<const double> squares)
+    blocked_layer(const layer& it, const grain& cut, std::span<const double> squares)
         : weights_(weights_of(it.op)), input_(it.inputs[0]), output_(it.output) {
         const auto [outputs, inputs, taps] = weights_.shape;
         block_ = block_extents(cut, {outputs, inputs});
@@ -135,7 +135,7 @@ struct gathered_axis {
 };
 
 /// Rows of a layer, gathered along the columns in their order.
-[[nodiscard]] inline gathered_axis gather_rows(const layer_cost& of, const std::vector<std::size_t>& from) {
+[[nodiscard]] inline gathered_axis gather_rows(const blocked_layer& of, const std::vector<std::size_t>& from) {
     gathered_axis to{of.column_blocks(), of.row_blocks(), {}, {}, {}};
     to.peaks.resize(of.rows() * to.lines);
     to.powers.resize(of.rows() * to.lines);
@@ -152,7 +152,7 @@ struct gathered_axis {
 }
 
 /// Input channels of a layer, gathered along the rows in their order. In a grouped convolution a row meets those of its group.
-[[nodiscard]] inline gathered_axis gather_columns(const layer_cost& of, const std::vector<std::size_t>& to_slots) {
+[[nodiscard]] inline gathered_axis gather_columns(const blocked_layer& of, const std::vector<std::size_t>& to_slots) {
     gathered_axis to{of.row_blocks(), of.column_blocks(), {}, {}, {}};
     const std::size_t slots = of.columns() * of.weights().groups;
     to.peaks.resize(slots * to.lines);

@@ -62,7 +62,7 @@ private:
 };
 
 /// E of a layer, for slots (new -> old) of input and output.
-[[nodiscard]] inline double fit_error(const layer_cost& of, const weighted_scale_search& search,
+[[nodiscard]] inline double fit_error(const blocked_layer& of, const weighted_scale_search& search,
                                       const std::vector<std::size_t>& from, const std::vector<std::size_t>& to) {
     const auto [outputs, inputs, taps] = of.weights().shape;
     const auto [high, wide] = of.block();

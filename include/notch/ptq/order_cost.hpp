@@ -114,9 +114,9 @@ private:
 /// The cost of the orders of a class, all others staying. Keeps references to its arguments.
 class order_cost {
 public:
-    order_cost(const std::vector<layer_cost>& layers, const permutation_class& of, const slot_orders& slots)
+    order_cost(const std::vector<blocked_layer>& layers, const permutation_class& of, const slot_orders& slots)
         : of_(of), slots_(slots) {
-        for (const layer_cost& it : layers) {
+        for (const blocked_layer& it : layers) {
             const class_slots* rows = find_slots(of, it.output());
             const class_slots* columns = it.columns() > 1 ? find_slots(of, it.input()) : nullptr;
             std::vector<axis_cost>& to = rows != nullptr && columns != nullptr ? halves_ : axes_;
@@ -153,7 +153,7 @@ public:
         slot_orders slots = slots_;
         place_slots(of_, {order.begin(), order.end()}, slots);
         double cost = 0;
-        for (const layer_cost* it : both_)
+        for (const blocked_layer* it : both_)
             cost += (*it)(slots[it->input()], slots[it->output()]);
         return cost;
     }
@@ -187,7 +187,7 @@ private:
     const slot_orders& slots_;
     std::vector<axis_cost> axes_{};
     std::vector<axis_cost> halves_{}; // both axes of the layers of both_, each with the other as it is
-    std::vector<const layer_cost*> both_{};
+    std::vector<const blocked_layer*> both_{};
     std::vector<std::size_t> labels_{};
     std::size_t label_count_ = 0;
 };

@@ -2,7 +2,7 @@
 /// Channel permutation classes: which channels of a network can change places without changing what it computes.
 ///
 ///     const auto classes = find_permutation_classes(net);
-///     channel_order order = identity_order(classes);
+///     channel_orders order = identity_orders(classes);
 ///     std::swap(order[0][1], order[0][2]);                    // new place -> old channel, for each class
 ///     const network same = reorder(net, classes, order);      // computes what net computes
 ///
@@ -53,7 +53,7 @@ struct permutation_class {
 };
 
 /// For each class a permutation: the old element at each place.
-using channel_order = std::vector<std::vector<std::size_t>>;
+using channel_orders = std::vector<std::vector<std::size_t>>;
 
 namespace detail {
 

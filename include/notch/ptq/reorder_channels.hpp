@@ -22,8 +22,8 @@
 namespace notch {
 
 /// Every element where it is.
-[[nodiscard]] inline channel_order identity_order(const std::vector<permutation_class>& classes) {
-    channel_order order;
+[[nodiscard]] inline channel_orders identity_orders(const std::vector<permutation_class>& classes) {
+    channel_orders order;
     for (const permutation_class& c : classes) {
         order.emplace_back(c.size);
         std::iota(order.back().begin(), order.back().end(), std::size_t{0});
@@ -32,7 +32,7 @@ namespace notch {
 }
 
 /// Raises shape_error for an order of another length, range_error for one that is no permutation; both name the class.
-inline void check_channel_order(const std::vector<permutation_class>& classes, const channel_order& order) {
+inline void check_channel_orders(const std::vector<permutation_class>& classes, const channel_orders& order) {
     if (order.size() != classes.size())
         detail::raise<shape_error>("an order of ", order.size(), " classes; the network has ", classes.size());
     for (std::size_t c = 0; c < classes.size(); ++c) {
@@ -54,8 +54,8 @@ inline void check_channel_order(const std::vector<permutation_class>& classes, c
 }
 
 /// The order that takes back an order: inverse[c][order[c][i]] = i. Precondition: each is a permutation.
-[[nodiscard]] inline channel_order inverse_order(const channel_order& order) {
-    channel_order inverse = order;
+[[nodiscard]] inline channel_orders inverse_orders(const channel_orders& order) {
+    channel_orders inverse = order;
     for (std::size_t c = 0; c < order.size(); ++c)
         for (std::size_t i = 0; i < order[c].size(); ++i)
             inverse[c][order[c][i]] = i;
@@ -168,10 +168,10 @@ private:
 
 /// The network with the channels of each class in an order (new place -> old channel). Names, tensors and layers keep
 /// their numbers. Precondition: classes are those of this network, or of one that differs only in weights. Raises the
-/// errors of check_channel_order and infer_shapes, shape_error for classes that cannot be of this network.
+/// errors of check_channel_orders and infer_shapes, shape_error for classes that cannot be of this network.
 [[nodiscard]] inline network reorder(const network& net, const std::vector<permutation_class>& classes,
-                                     const channel_order& order) {
-    check_channel_order(classes, order);
+                                     const channel_orders& order) {
+    check_channel_orders(classes, order);
     detail::slot_orders slots = detail::identity_slots(detail::inferred_shapes(net));
     detail::check_classes(classes, slots);
     for (std::size_t c = 0; c < classes.size(); ++c)

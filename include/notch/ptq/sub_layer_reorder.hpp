@@ -84,8 +84,8 @@ struct reorder_report {
 };
 
 /// Orders and what they gain.
-struct found_order {
-    channel_order order{};   ///< of each class
+struct found_orders {
+    channel_orders order{};  ///< of each class
     reorder_report report{}; ///< what it gains
 };
 
@@ -93,7 +93,7 @@ struct found_order {
 struct reorder_result {
     network net{};                            ///< computes what the given one computes
     std::vector<permutation_class> classes{}; ///< of both
-    channel_order order{};                    ///< new -> old
+    channel_orders order{};                   ///< new -> old
     reorder_report report{};                  ///< what it gains
 };
 
@@ -103,8 +103,8 @@ namespace detail {
 class reorder_search {
 public:
     reorder_search(const network& net, const std::vector<permutation_class>& classes, const grain& cut,
-                   std::span<const channel_statistics> seen, const reorder_options& options)
-        : classes_(classes), options_(options), search_(options.bits, options.scales), order_(identity_order(classes)),
+                   std::span<const measured_channels> seen, const reorder_options& options)
+        : classes_(classes), options_(options), search_(options.bits, options.scales), order_(identity_orders(classes)),
           slots_(identity_slots(inferred_shapes(net))) {
         check(net, cut, seen);
         for (const layer& it : net.layers)
@@ -116,8 +116,8 @@ public:
         find_waves();
     }
 
-    template <class Run> [[nodiscard]] found_order find(Run&& run) {
-        found_order to;
+    template <class Run> [[nodiscard]] found_orders find(Run&& run) {
+        found_orders to;
         begin_report(to.report);
         for (std::size_t round = 0; round < options_.sort_rounds; ++round)
             if (!all_classes(run, 0, true))
@@ -137,7 +137,7 @@ private:
         std::vector<double> errors{};
     };
 
-    void check(const network& net, const grain& cut, std::span<const channel_statistics> seen) const {
+    void check(const network& net, const grain& cut, std::span<const measured_channels> seen) const {
         check_bits(options_.bits, "reordering");
         check_grain(cut);
         check_classes(classes_, slots_);
@@ -288,9 +288,9 @@ private:
     const std::vector<permutation_class>& classes_;
     const reorder_options& options_;
     weighted_scale_search search_;
-    channel_order order_;
+    channel_orders order_;
     slot_orders slots_;
-    std::vector<layer_cost> layers_{};
+    std::vector<blocked_layer> layers_{};
     std::vector<std::string> names_{};
     std::vector<double> errors_{};                    // E of each layer as it is now
     std::vector<std::vector<std::size_t>> touched_{}; // layers of each class
@@ -303,20 +303,20 @@ private:
 /// grain without blocks of several channels keeps every order. Raises shape_error for classes or statistics of another
 /// network, range_error for bits outside [2, 8], an empty block, a population below 2 and names that no layer has.
 template <executor Executor = serial>
-[[nodiscard]] found_order find_channel_order(const network& net, const std::vector<permutation_class>& classes,
-                                             const grain& cut, std::span<const channel_statistics> seen = {},
-                                             const reorder_options& options = {}, Executor&& run = {}) {
+[[nodiscard]] found_orders find_channel_orders(const network& net, const std::vector<permutation_class>& classes,
+                                               const grain& cut, std::span<const measured_channels> seen = {},
+                                               const reorder_options& options = {}, Executor&& run = {}) {
     return detail::reorder_search(net, classes, cut, seen, options).find(run);
 }
 
 /// The network with the orders that are found for a grain. Errors as above, and those of infer_shapes.
 template <executor Executor = serial>
 [[nodiscard]] reorder_result reorder_for(const network& net, const grain& cut,
-                                         std::span<const channel_statistics> seen = {},
+                                         std::span<const measured_channels> seen = {},
                                          const reorder_options& options = {}, Executor&& run = {}) {
     reorder_result to;
     to.classes = find_permutation_classes(net);
-    found_order found = find_channel_order(net, to.classes, cut, seen, options, run);
+    found_orders found = find_channel_orders(net, to.classes, cut, seen, options, run);
     to.net = reorder(net, to.classes, found.order);
     to.order = std::move(found.order);
     to.report = std::move(found.report);
