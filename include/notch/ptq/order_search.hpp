@@ -27,6 +27,12 @@ struct evolution_options {
     std::size_t stale = 30;        ///< generations without a better order that end it
 };
 
+/// Swaps downhill.
+struct descent_options {
+    std::size_t passes = 20;    ///< over all pairs, at most
+    std::size_t partners = 128; ///< places that a pass tries for a channel, at most
+};
+
 namespace detail {
 
 /// One order: the old element at each place.
@@ -62,8 +68,6 @@ public:
 
     /// Exchanges the channels of two places if that makes the order cheaper by more than rounding.
     bool try_swap(std::size_t a, std::size_t b) {
-        if (cost_.labels()[a] == cost_.labels()[b])
-            return false;
         std::swap(order_[a], order_[b]);
         const double both = cost_.both(order_);
         double before = both_;
@@ -113,20 +117,21 @@ private:
 };
 
 /// Swaps downhill until a pass over all pairs finds nothing. Where a class has more than `partners` elements, a pass tries
-/// that many random places for each.
-[[nodiscard]] inline element_order descend(const order_cost& cost, element_order start, std::size_t passes,
-                                           std::size_t partners, std::uint64_t seed) {
-    const std::size_t size = cost.size();
-    swap_search search(cost, std::move(start));
+/// that many random places for each. `labels`: exchanging places of one label changes nothing.
+template <class Search>
+[[nodiscard]] element_order descend(Search search, const std::vector<std::size_t>& labels,
+                                    const descent_options& options, std::uint64_t seed) {
+    const std::size_t size = labels.size();
+    const bool all = size <= options.partners;
     random_sequence random(seed);
     bool is_better = true;
-    for (std::size_t pass = 0; pass < passes && is_better; ++pass) {
+    for (std::size_t pass = 0; pass < options.passes && is_better; ++pass) {
         is_better = false;
-        for (std::size_t a = 0; a < size; ++a) {
-            const bool all = size <= partners;
-            for (std::size_t n = all ? a + 1 : 0; n < (all ? size : partners); ++n)
-                is_better |= search.try_swap(a, all ? n : random.below(size));
-        }
+        for (std::size_t a = 0; a < size; ++a)
+            for (std::size_t n = all ? a + 1 : 0; n < (all ? size : options.partners); ++n) {
+                const std::size_t b = all ? n : random.below(size);
+                is_better |= labels[a] != labels[b] && search.try_swap(a, b);
+            }
     }
     return search.order();
 }

@@ -24,6 +24,7 @@
 #include <notch/ptq/block_fit_error.hpp>
 #include <notch/ptq/channel_statistics.hpp>
 #include <notch/ptq/order_cost.hpp>
+#include <notch/ptq/order_error.hpp>
 #include <notch/ptq/order_search.hpp>
 #include <notch/ptq/permutation_classes.hpp>
 #include <notch/ptq/policy.hpp>
@@ -52,8 +53,7 @@ struct reorder_options {
     evolution_options evolution{};                     ///< of `evolution`
     std::size_t sort_rounds = 4;                       ///< how often all classes are sorted, at most
     std::size_t rounds = 2;                            ///< how often all classes are searched, at most
-    std::size_t passes = 20;                           ///< over all pairs, at most, of swaps downhill
-    std::size_t partners = 128;                        ///< places that a pass tries for a channel, at most
+    descent_options descent{};                         ///< of swaps downhill
     std::uint64_t seed = 1;                            ///< of all random numbers
     int bits = 4;                                      ///< of the codes whose error decides, 2 to 8
     scale_form scales = scale_form::power_of_two;      ///< of the same
@@ -114,6 +114,7 @@ public:
         for (const permutation_class& of : classes)
             touched_.push_back(layers_with(of));
         find_waves();
+        first_cost_ = total_cost();
     }
 
     template <class Run> [[nodiscard]] found_orders find(Run&& run) {
@@ -199,10 +200,12 @@ private:
     template <class Run> bool all_classes(Run&& run, std::size_t round, bool only_sort) {
         bool is_new = false;
         for (const std::vector<std::size_t>& wave : waves_) {
+            // J may rise while E falls, as long as it stays below where it began: classes of a wave share what is left.
+            const double slack = std::max(first_cost_ - total_cost(), 0.0) / static_cast<double>(wave.size());
             std::vector<proposal> found(wave.size());
             run_tasks(executor_ref(run), wave.size(), [&](std::size_t task) {
                 const std::size_t c = wave[task];
-                found[task] = propose(c, counter_bits(options_.seed, round * classes_.size() + c), only_sort);
+                found[task] = propose(c, counter_bits(options_.seed, round * classes_.size() + c), only_sort, slack);
             });
             for (std::size_t i = 0; i < wave.size(); ++i)
                 if (!found[i].order.empty()) {
@@ -212,7 +215,7 @@ private:
         }
         return is_new;
     }
-    [[nodiscard]] proposal propose(std::size_t c, std::uint64_t seed, bool only_sort) const {
+    [[nodiscard]] proposal propose(std::size_t c, std::uint64_t seed, bool only_sort, double slack) const {
         const order_cost cost(layers_, classes_[c], slots_);
         if (cost.label_count() < 2)
             return {};
@@ -222,14 +225,21 @@ private:
             element_order start = cost(candidates[0]) < now ? candidates[0] : order_[c];
             if (options_.method == reorder_method::evolution)
                 start = order_evolution(cost, options_.evolution, seed)({order_[c], candidates[0]});
-            candidates.insert(candidates.begin(),
-                              descend(cost, std::move(start), options_.passes, options_.partners, seed + 1));
+            start = descend(swap_search(cost, std::move(start)), cost.labels(), options_.descent, seed + 1);
+            candidates.insert(candidates.begin(), {lower_error(c, cost, start, seed + 2), start});
         }
         for (element_order& order : candidates)
-            if (cost(order) < now * (1 - 1e-9))
-                if (std::vector<double> errors = errors_with(c, order); is_no_worse(c, errors))
+            if (const double change = cost(order) - now; change <= slack)
+                if (std::vector<double> errors = errors_with(c, order); is_better(c, errors, change < -1e-9 * now))
                     return {std::move(order), std::move(errors)};
         return {};
+    }
+    [[nodiscard]] element_order lower_error(std::size_t c, const order_cost& cost, const element_order& start,
+                                            std::uint64_t seed) const {
+        slot_orders slots = slots_;
+        place_slots(classes_[c], start, slots);
+        return descend(error_search(layers_, classes_[c], slots, start, options_.bits, options_.scales), cost.labels(),
+                       options_.descent, seed);
     }
     /// E of the layers of a class, for another order of it.
     [[nodiscard]] std::vector<double> errors_with(std::size_t c, const element_order& order) const {
@@ -240,14 +250,15 @@ private:
             errors.push_back(fit_error(layers_[i], search_, slots[layers_[i].input()], slots[layers_[i].output()]));
         return errors;
     }
-    [[nodiscard]] bool is_no_worse(std::size_t c, const std::vector<double>& errors) const {
+    /// Whether E falls, or J does while E does not rise.
+    [[nodiscard]] bool is_better(std::size_t c, const std::vector<double>& errors, bool is_cheaper) const {
         double before = 0;
         double after = 0;
         for (std::size_t i = 0; i < errors.size(); ++i) {
             before += errors_[touched_[c][i]];
             after += errors[i];
         }
-        return after <= before;
+        return is_cheaper ? after <= before : after < before * (1 - 1e-9);
     }
     void accept(std::size_t c, proposal found) {
         order_[c] = std::move(found.order);
@@ -259,6 +270,12 @@ private:
     /// J of a layer as it is now.
     [[nodiscard]] double cost_of(std::size_t i) const {
         return layers_[i](slots_[layers_[i].input()], slots_[layers_[i].output()]);
+    }
+    [[nodiscard]] double total_cost() const {
+        double sum = 0;
+        for (std::size_t i = 0; i < layers_.size(); ++i)
+            sum += cost_of(i);
+        return sum;
     }
     void begin_report(reorder_report& to) const {
         for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -292,6 +309,7 @@ private:
     slot_orders slots_;
     std::vector<blocked_layer> layers_{};
     std::vector<std::string> names_{};
+    double first_cost_ = 0; // J of all layers before anything moved
     std::vector<double> errors_{};                    // E of each layer as it is now
     std::vector<std::vector<std::size_t>> touched_{}; // layers of each class
     std::vector<std::vector<std::size_t>> waves_{};   // classes that share no layer
