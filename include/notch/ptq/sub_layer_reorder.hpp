@@ -85,7 +85,7 @@ struct reorder_report {
 
 /// Orders and what they gain.
 struct found_orders {
-    channel_orders order{};  ///< of each class
+    channel_orders orders{}; ///< of each class
     reorder_report report{}; ///< what it gains
 };
 
@@ -93,7 +93,7 @@ struct found_orders {
 struct reorder_result {
     network net{};                            ///< computes what the given one computes
     std::vector<permutation_class> classes{}; ///< of both
-    channel_orders order{};                   ///< new -> old
+    channel_orders orders{};                  ///< new -> old
     reorder_report report{};                  ///< what it gains
 };
 
@@ -127,7 +127,7 @@ public:
             if (!all_classes(run, round, false))
                 break;
         end_report(to.report);
-        to.order = order_;
+        to.orders = order_;
         return to;
     }
 
@@ -335,8 +335,8 @@ template <executor Executor = serial>
     reorder_result to;
     to.classes = find_permutation_classes(net);
     found_orders found = find_channel_orders(net, to.classes, cut, seen, options, run);
-    to.net = reorder(net, to.classes, found.order);
-    to.order = std::move(found.order);
+    to.net = reorder(net, to.classes, found.orders);
+    to.orders = std::move(found.orders);
     to.report = std::move(found.report);
     return to;
 }
