@@ -116,23 +116,29 @@ class order_cost {
 public:
     order_cost(const std::vector<blocked_layer>& layers, const permutation_class& of, const slot_orders& slots)
         : of_(of), slots_(slots) {
+        std::vector<axis_cost> halves; // axes of layers that the class has both of, each with the other as it is
         for (const blocked_layer& it : layers) {
             const class_slots* rows = find_slots(of, it.output());
             const class_slots* columns = it.columns() > 1 ? find_slots(of, it.input()) : nullptr;
-            std::vector<axis_cost>& to = rows != nullptr && columns != nullptr ? halves_ : axes_;
-            if (&to == &halves_)
-                both_.push_back(&it);
+            const bool is_both = rows != nullptr && columns != nullptr;
+            if (is_both)
+                both_.push_back({&it, rows, columns});
+            std::vector<axis_cost>& to = is_both ? halves : axes_;
             if (rows != nullptr)
                 to.emplace_back(gather_rows(it, slots[it.input()]), *rows, slots[it.output()], it.factor());
             if (columns != nullptr)
                 to.emplace_back(gather_columns(it, slots[it.output()]), *columns, slots[it.input()], it.factor());
         }
+        alone_ = axes_.size();
+        axes_.insert(axes_.end(), halves.begin(), halves.end());
         label_places();
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return of_.size; }
-    /// Layers in which the class lies along one axis.
+    /// All axes along which the class lies.
     [[nodiscard]] const std::vector<axis_cost>& axes() const noexcept { return axes_; }
+    /// Whether J is the sum over the axes. It is an estimate where the class has both axes of a layer.
+    [[nodiscard]] bool is_sum_of_axes() const noexcept { return both_.empty(); }
     /// Places with one label lie in the same blocks everywhere: exchanging their channels changes nothing.
     [[nodiscard]] const std::vector<std::size_t>& labels() const noexcept { return labels_; }
     [[nodiscard]] std::size_t label_count() const noexcept { return label_count_; }
@@ -140,29 +146,24 @@ public:
     /// The cost of an order.
     [[nodiscard]] double operator()(std::span<const std::size_t> order) const {
         std::vector<double> scratch;
-        double cost = both(order);
-        for (const axis_cost& axis : axes_)
-            for (std::size_t b = 0; b < axis.blocks(); ++b)
-                cost += axis.block(b, order, scratch);
-        return cost;
-    }
-    /// The part of the layers in which the class lies along both axes.
-    [[nodiscard]] double both(std::span<const std::size_t> order) const {
-        if (both_.empty())
-            return 0;
-        slot_orders slots = slots_;
-        place_slots(of_, {order.begin(), order.end()}, slots);
         double cost = 0;
-        for (const blocked_layer* it : both_)
-            cost += (*it)(slots[it->input()], slots[it->output()]);
+        for (std::size_t x = 0; x < alone_; ++x)
+            for (std::size_t b = 0; b < axes_[x].blocks(); ++b)
+                cost += axes_[x].block(b, order, scratch);
+        for (const auto& [layer, rows, columns] : both_) {
+            std::vector<std::size_t> from = slots_[layer->input()];
+            std::vector<std::size_t> to = slots_[layer->output()];
+            place_slots(*rows, order, to);
+            place_slots(*columns, order, from);
+            cost += (*layer)(from, to);
+        }
         return cost;
     }
     /// Elements by falling share of the cost; of equal ones the first stays first.
     [[nodiscard]] std::vector<std::size_t> sorted() const {
         std::vector<double> keys(of_.size);
-        for (const auto* list : {&axes_, &halves_})
-            for (const axis_cost& axis : *list)
-                axis.add_keys(keys);
+        for (const axis_cost& axis : axes_)
+            axis.add_keys(keys);
         std::vector<std::size_t> order(of_.size);
         std::iota(order.begin(), order.end(), std::size_t{0});
         std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return keys[a] > keys[b]; });
@@ -170,14 +171,18 @@ public:
     }
 
 private:
+    struct layer_of_both {
+        const blocked_layer* layer;
+        const class_slots* rows;
+        const class_slots* columns;
+    };
     void label_places() {
         std::map<std::vector<std::size_t>, std::size_t> known;
         for (std::size_t place = 0; place < of_.size; ++place) {
             std::vector<std::size_t> blocks;
-            for (const auto* list : {&axes_, &halves_})
-                for (const axis_cost& axis : *list)
-                    for (std::size_t k = 0; k < axis.per_element(); ++k)
-                        blocks.push_back(axis.block_of(place, k));
+            for (const axis_cost& axis : axes_)
+                for (std::size_t k = 0; k < axis.per_element(); ++k)
+                    blocks.push_back(axis.block_of(place, k));
             labels_.push_back(known.emplace(std::move(blocks), known.size()).first->second);
         }
         label_count_ = known.size();
@@ -186,8 +191,8 @@ private:
     const permutation_class& of_;
     const slot_orders& slots_;
     std::vector<axis_cost> axes_{};
-    std::vector<axis_cost> halves_{}; // both axes of the layers of both_, each with the other as it is
-    std::vector<const blocked_layer*> both_{};
+    std::size_t alone_ = 0; // axes of layers that the class has one of; the others follow
+    std::vector<layer_of_both> both_{};
     std::vector<std::size_t> labels_{};
     std::size_t label_count_ = 0;
 };

@@ -54,11 +54,10 @@ private:
     std::uint64_t count_ = 0;
 };
 
-/// Swaps of two channels, with the cost of what they touch.
+/// Swaps of two channels, with the cost of what they touch, along all axes of the class.
 class swap_search {
 public:
     swap_search(const order_cost& cost, element_order start) : cost_(cost), order_(std::move(start)) {
-        both_ = cost.both(order_);
         for (const axis_cost& axis : cost.axes()) {
             parts_.emplace_back(axis.blocks());
             for (std::size_t b = 0; b < axis.blocks(); ++b)
@@ -69,9 +68,8 @@ public:
     /// Exchanges the channels of two places if that makes the order cheaper by more than rounding.
     bool try_swap(std::size_t a, std::size_t b) {
         std::swap(order_[a], order_[b]);
-        const double both = cost_.both(order_);
-        double before = both_;
-        double after = both;
+        double before = 0;
+        double after = 0;
         changed_.clear();
         for (std::size_t x = 0; x < parts_.size(); ++x) {
             touched_blocks(cost_.axes()[x], a, b);
@@ -85,7 +83,6 @@ public:
             std::swap(order_[a], order_[b]);
             return false;
         }
-        both_ = both;
         for (const part& it : changed_)
             parts_[it.axis][it.block] = it.cost;
         return true;
@@ -109,7 +106,6 @@ private:
 
     const order_cost& cost_;
     element_order order_;
-    double both_ = 0;
     std::vector<std::vector<double>> parts_{}; // of each block of each axis
     std::vector<part> changed_{};
     std::vector<std::size_t> touched_{};

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -77,13 +78,16 @@ using slot_orders = std::vector<std::vector<std::size_t>>;
     return to;
 }
 
-/// Writes where the slots of a class come from.
-inline void place_slots(const permutation_class& of, const std::vector<std::size_t>& order, slot_orders& to) {
+/// Writes where the slots of a class come from, in one tensor.
+inline void place_slots(const class_slots& place, std::span<const std::size_t> order, std::vector<std::size_t>& to) {
+    const std::size_t each = place.per_element;
+    for (std::size_t i = 0; i < place.slots.size(); ++i)
+        to[place.slots[i]] = place.slots[order[i / each] * each + i % each];
+}
+/// The same, in all tensors.
+inline void place_slots(const permutation_class& of, std::span<const std::size_t> order, slot_orders& to) {
     for (const class_slots& place : of.places)
-        for (std::size_t e = 0; e < of.size; ++e)
-            for (std::size_t k = 0; k < place.per_element; ++k)
-                to[place.tensor][place.slots[e * place.per_element + k]] =
-                    place.slots[order[e] * place.per_element + k];
+        place_slots(place, order, to[place.tensor]);
 }
 
 /// Raises shape_error for classes with slots that the network does not have.

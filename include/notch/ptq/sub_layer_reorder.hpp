@@ -225,7 +225,9 @@ private:
             element_order start = cost(candidates[0]) < now ? candidates[0] : order_[c];
             if (options_.method == reorder_method::evolution)
                 start = order_evolution(cost, options_.evolution, seed)({order_[c], candidates[0]});
-            start = descend(swap_search(cost, std::move(start)), cost.labels(), options_.descent, seed + 1);
+            element_order lower = descend(swap_search(cost, start), cost.labels(), options_.descent, seed + 1);
+            if (cost.is_sum_of_axes() || cost(lower) < cost(start))
+                start = std::move(lower);
             candidates.insert(candidates.begin(), {lower_error(c, cost, start, seed + 2), start});
         }
         for (element_order& order : candidates)
@@ -309,7 +311,7 @@ private:
     slot_orders slots_;
     std::vector<blocked_layer> layers_{};
     std::vector<std::string> names_{};
-    double first_cost_ = 0; // J of all layers before anything moved
+    double first_cost_ = 0;                           // J of all layers before anything moved
     std::vector<double> errors_{};                    // E of each layer as it is now
     std::vector<std::vector<std::size_t>> touched_{}; // layers of each class
     std::vector<std::vector<std::size_t>> waves_{};   // classes that share no layer
