@@ -2,11 +2,12 @@
 /// The cost of blocks that share a scale, as a function of the orders of rows and columns.
 ///
 ///     J = c sum over blocks B of  max over (o, i) in B of A[o][i]^2 * sum over (o, i) in B of P[o][i]
-///     A[o][i] = max over taps |W[o][i]|,   P[o][i] = taps * mean of x_i^2, or taps,   1 / c = sum of W^2 * mean of x_i^2
+///     A[o][i] = max over taps |W[o][i]|,   P[o][i] = taps * mean of x_i^2, or taps
+///     1 / c = sum of W^2 * mean of x_i^2
 ///
-/// A block whose largest weight is M has steps of about M / 2^(b-1), and rounding gives each of its weights an error of a
-/// twelfth of the step squared, which meets the input: J is the noise of rounding over the signal of the layer, up to a
-/// factor that is the same for all layers.
+/// A block whose largest weight is M has steps of about M / 2^(b-1), and rounding gives each of its weights an error
+/// of a twelfth of the step squared, which meets the input: J is the noise of rounding over the signal of the layer,
+/// up to a factor that is the same for all layers.
 #pragma once
 
 #include <notch/core/int_math.hpp>
@@ -124,8 +125,8 @@ private:
     double factor_ = 0;
 };
 
-/// One axis of a layer, gathered over the blocks of the other axis, whose order stays: for each slot s and line l (a block
-/// of the other axis) the largest peak and the sum of the powers. A swap of channels then touches few numbers.
+/// One axis of a layer, gathered over the blocks of the other axis, whose order stays: for each slot s and line l (a
+/// block of the other axis) the largest peak and the sum of the powers. A swap of channels then touches few numbers.
 struct gathered_axis {
     std::size_t lines = 0;               ///< blocks of the other axis
     std::size_t blocks = 0;              ///< blocks of this one
@@ -151,7 +152,8 @@ struct gathered_axis {
     return to;
 }
 
-/// Input channels of a layer, gathered along the rows in their order. In a grouped convolution a row meets those of its group.
+/// Input channels of a layer, gathered along the rows in their order. In a grouped convolution a row meets those of
+/// its group.
 [[nodiscard]] inline gathered_axis gather_columns(const blocked_layer& of, const std::vector<std::size_t>& to_slots) {
     gathered_axis to{of.row_blocks(), of.column_blocks(), {}, {}, {}};
     const std::size_t slots = of.columns() * of.weights().groups;

@@ -1,5 +1,6 @@
 /// @file
-/// What codes of some bits lose of a layer, for an order of its channels: the best scale of every block, by weighted squares.
+/// What codes of some bits lose of a layer, for an order of its channels: the best scale of every block, by weighted
+/// squares.
 ///
 ///     E = c sum over blocks of  min over s of  sum over its weights of  m_i (w - s clamp(round(w / s)))^2
 ///

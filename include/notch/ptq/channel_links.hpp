@@ -1,9 +1,9 @@
 /// @file
 /// Which channel of its operands a channel of a result is made of, for every operation of a network.
 ///
-/// Axis 0 of a tensor is cut into slots, one per channel. An operation that computes every slot of its result from at most
-/// one slot of each operand is described by links: `to` is made of `from`, in the same way for all slots. Other operations
-/// have weights whose rows and columns can be permuted, or they tie their slots down.
+/// Axis 0 of a tensor is cut into slots, one per channel. An operation that computes every slot of its result from at
+/// most one slot of each operand is described by links: `to` is made of `from`, in the same way for all slots. Other
+/// operations have weights whose rows and columns can be permuted, or they tie their slots down.
 ///
 /// | operation | links |
 /// |---|---|

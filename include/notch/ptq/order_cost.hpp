@@ -1,9 +1,9 @@
 /// @file
 /// The cost of all layers that a permutation class touches, as a function of the order of that class alone.
 ///
-/// Where the class lies along one axis of a layer, the other axis is gathered into its blocks once, and an order costs
-/// slots x blocks instead of slots x slots; a swap costs two blocks. Where it lies along both (a convolution between two
-/// tensors of a stage), the layer is computed anew.
+/// Where the class lies along one axis of a layer, the other axis is gathered into its blocks once; then an order costs
+/// slots x blocks instead of slots x slots, and a swap two blocks. Where it lies along both (a convolution between two
+/// tensors of a stage), an order costs the whole layer, and swaps take each axis as if the other stayed.
 #pragma once
 
 #include <notch/ptq/block_cost.hpp>

@@ -4,10 +4,10 @@
 ///     E = c sum over blocks of  min over k of  sum over (o, i) in the block of  e[o][i][k]
 ///     e[o][i][k] = sum over taps of m_i (w - s_k clamp(round(w / s_k)))^2
 ///
-/// s_k are a ladder of scales of the layer: powers of two, or three to the octave. Errors of one scale add up, so they can be
-/// gathered over the blocks of the other axis as peaks are (order_cost.hpp), and a swap moves four rows of sums. Where a
-/// class lies along both axes of a layer, each of them is taken as if the other stayed: an estimate, which the caller
-/// checks.
+/// s_k are a ladder of scales of the layer: powers of two, or three to the octave. Errors of one scale add up, so they
+/// can be gathered over the blocks of the other axis as peaks are (order_cost.hpp), and a swap moves a row of sums
+/// between two blocks. Where a class lies along both axes of a layer, each is taken as if the other stayed: an
+/// estimate, which the caller checks.
 #pragma once
 
 #include <notch/core/int_math.hpp>

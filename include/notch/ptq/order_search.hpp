@@ -6,6 +6,7 @@
 
 #include <notch/core/random.hpp>
 #include <notch/ptq/order_cost.hpp>
+#include <notch/ptq/reorder_options.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -14,24 +15,6 @@
 #include <vector>
 
 namespace notch {
-
-/// The evolution of orders.
-struct evolution_options {
-    std::size_t population = 32;   ///< orders at a time
-    std::size_t generations = 200; ///< at most
-    std::size_t elite = 4;         ///< best ones that live on
-    std::size_t tournament = 3;    ///< orders of which the best becomes a parent
-    double crossover = 0.6;        ///< probability of a second parent
-    double swap = 0.8;             ///< probability that two channels of different blocks change places
-    double rotate = 0.1;           ///< probability that as many channels as a block has move round
-    std::size_t stale = 30;        ///< generations without a better order that end it
-};
-
-/// Swaps downhill.
-struct descent_options {
-    std::size_t passes = 20;    ///< over all pairs, at most
-    std::size_t partners = 128; ///< places that a pass tries for a channel, at most
-};
 
 namespace detail {
 
@@ -112,8 +95,8 @@ private:
     std::vector<double> scratch_{};
 };
 
-/// Swaps downhill until a pass over all pairs finds nothing. Where a class has more than `partners` elements, a pass tries
-/// that many random places for each. `labels`: exchanging places of one label changes nothing.
+/// Swaps downhill until a pass over all pairs finds nothing. Where a class has more than `partners` elements, a pass
+/// tries that many random places for each. `labels`: exchanging places of one label changes nothing.
 template <class Search>
 [[nodiscard]] element_order descend(Search search, const std::vector<std::size_t>& labels,
                                     const descent_options& options, std::uint64_t seed) {

@@ -2,24 +2,25 @@
 /// Channel permutation classes: which channels of a network can change places without changing what it computes.
 ///
 ///     const auto classes = find_permutation_classes(net);
-///     channel_orders order = identity_orders(classes);
-///     std::swap(order[0][1], order[0][2]);                    // new place -> old channel, for each class
-///     const network same = reorder(net, classes, order);      // computes what net computes
+///     channel_orders orders = identity_orders(classes);
+///     std::swap(orders[0][1], orders[0][2]);                  // new place -> old channel, for each class
+///     const network same = reorder(net, classes, orders);     // reorder_channels.hpp
 ///
-/// **Elements.** Slots (a tensor and a channel of it) that links tie together (channel_links.hpp) form an element: one channel
-/// as it travels through maps, pools, sums and shortcuts. An element may have several slots in a tensor, as behind
-/// Flatten. They are numbered upwards: its k-th slot there. An element with a slot of the network's input or output, or
-/// of a layer that ties its slots, stays where it is.
+/// **Elements.** Slots (a tensor and a channel of it) that links tie together (channel_links.hpp) form an element: one
+/// channel as it travels through maps, pools, sums and shortcuts. It may have several slots in a tensor, as behind
+/// Flatten; they are numbered upwards. An element with a slot of the network's input or output, or of a layer that ties
+/// its slots, stays where it is.
 ///
-/// **Classes.** Two elements belong to one class if they have equally many slots in every tensor, the k-th ones in the same
-/// group of every grouped convolution, and if a link leads from the k-th slot to the m-th slot of the one where it does so
-/// for the other. (So an element that begins in what a pad adds never meets one that begins in a convolution.)
+/// **Classes.** Two elements belong to one class if they have equally many slots in every tensor, the k-th ones in the
+/// same group of every grouped convolution, and if a link leads from the k-th slot of the one to its m-th slot exactly
+/// where it does so for the other. So what begins in the constants of a pad never meets what begins in a convolution.
 ///
-/// **Why any permutation of a class is right.** Let it move the k-th slot of each element, in every tensor, to where the
-/// k-th slot of another element was. Links go to links. An operation of links treats all slots alike, so it gives the moved
-/// result for moved operands; constants of a pad are equal. A convolution or product gives it once its rows are moved like
-/// the slots of its result, its columns like those of its operand; groups keep their channels. So every tensor is the
-/// old one with moved slots, and input and output, where nothing moves, are equal - but for the order of float sums.
+/// **Why any permutation of a class is right.** Let it move the k-th slot of each element, in every tensor, to where
+/// the k-th slot of another element was. Links go to links. An operation of links treats all slots alike, so it gives
+/// the moved result for moved operands; what a pad adds is the same everywhere. A convolution or product gives it once
+/// its rows are moved like the slots of its result and its columns like those of its operand; groups keep their
+/// channels. So every tensor is the old one with moved slots, and the output, where nothing moves, is the old one -
+/// but for the order of float sums.
 #pragma once
 
 #include <notch/core/error.hpp>
@@ -192,8 +193,8 @@ private:
 
 } // namespace detail
 
-/// The classes of a network that have at least two elements, in the order of their first slots. Deterministic. Batch norms
-/// need not be folded. Raises the errors of infer_shapes.
+/// The classes of a network that have at least two elements, in the order of their first slots. Deterministic. Batch
+/// norms need not be folded. Raises the errors of infer_shapes.
 [[nodiscard]] inline std::vector<permutation_class> find_permutation_classes(const network& net) {
     return detail::class_finder(net).find();
 }

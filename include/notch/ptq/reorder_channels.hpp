@@ -3,8 +3,8 @@
 ///
 ///     W'[o][i] = W[p(o)][q(i)],  b'[o] = b[p(o)]      p: new -> old slot of the result, q: of the operand
 ///
-/// and batch norms and maps per channel alike. The network computes the same function; integer weights and images give the
-/// same bits, floats differ by the order of their sums. Running it costs what it cost before.
+/// and batch norms and maps per channel alike. The network computes the same function; integer weights and images give
+/// the same bits, floats differ by the order of their sums. Running it costs what it cost before.
 #pragma once
 
 #include <notch/core/error.hpp>
