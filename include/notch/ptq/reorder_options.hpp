@@ -20,7 +20,7 @@ struct evolution_options {
     std::size_t tournament = 3;    ///< orders of which the best becomes a parent
     double crossover = 0.6;        ///< probability of a second parent
     double swap = 0.8;             ///< probability that two channels of different blocks change places
-    double rotate = 0.1;           ///< probability that as many channels as a block has move round
+    double rotate = 0.1;           ///< probability that a run of two blocks moves round by at most one
     std::size_t stale = 30;        ///< generations without a better order that end it
 };
 
