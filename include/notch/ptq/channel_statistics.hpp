@@ -1,7 +1,7 @@
 /// @file
 /// What images show of every channel of every tensor of a float network: bounds, mean, mean square.
 ///
-///     const std::vector<channel_statistics> seen = measure_channels(net, images);
+///     const std::vector<measured_channels> seen = measure_channels(net, images);
 ///     seen[tensor].highest[c]
 ///
 /// Methods that rewrite a network before it is calibrated read them: mutual_rescale.hpp the bounds, sub_layer_reorder.hpp the
@@ -23,7 +23,7 @@
 namespace notch {
 
 /// Of one tensor: a number per channel, over all images and pixels.
-struct channel_statistics {
+struct measured_channels {
     std::vector<float> lowest{};   ///< smallest value
     std::vector<float> highest{};  ///< largest value
     std::vector<double> mean{};    ///< of the values
@@ -59,8 +59,8 @@ public:
         }
         numbers_ += count * pixels;
     }
-    [[nodiscard]] channel_statistics result() const {
-        channel_statistics to = to_;
+    [[nodiscard]] measured_channels result() const {
+        measured_channels to = to_;
         for (std::size_t c = 0; c < to.mean.size(); ++c) {
             to.mean[c] /= static_cast<double>(numbers_);
             to.squares[c] /= static_cast<double>(numbers_);
@@ -69,7 +69,7 @@ public:
     }
 
 private:
-    channel_statistics to_{};
+    measured_channels to_{};
     std::size_t numbers_ = 0;
 };
 
@@ -78,8 +78,8 @@ private:
 /// Shows all images [n, C, H, W] to a network, 32 at a time. One entry per tensor; a tensor that nothing writes has none
 /// but for the input. Raises shape_error unless the floats are whole images, at least one, and the errors of float_program.
 template <executor Executor = serial>
-[[nodiscard]] std::vector<channel_statistics> measure_channels(const network& net, std::span<const float> images,
-                                                               Executor&& run = {}) {
+[[nodiscard]] std::vector<measured_channels> measure_channels(const network& net, std::span<const float> images,
+                                                              Executor&& run = {}) {
     const float_program program(net);
     const std::size_t size = program.input_size();
     if (images.empty() || images.size() % size != 0)
@@ -102,7 +102,7 @@ template <executor Executor = serial>
             },
             run);
     }
-    std::vector<channel_statistics> result(sums.size());
+    std::vector<measured_channels> result(sums.size());
     for (std::size_t t = 0; t < sums.size(); ++t)
         if (seen[t])
             result[t] = sums[t].result();
