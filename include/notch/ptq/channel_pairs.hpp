@@ -18,9 +18,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -38,6 +38,14 @@ struct channel_pair {
 
 namespace detail {
 
+/// Sum of squares.
+[[nodiscard]] inline double square_sum(std::span<const float> w) noexcept {
+    double sum = 0;
+    for (const float x : w)
+        sum += static_cast<double>(x) * static_cast<double>(x);
+    return sum;
+}
+
 /// Weights of a layer as [outputs, inputs of a group, taps], in place.
 class channel_weights {
 public:
@@ -54,12 +62,20 @@ public:
     }
 
     [[nodiscard]] std::size_t outputs() const noexcept { return outputs_; }
+    /// Inputs of a group.
+    [[nodiscard]] std::size_t inputs() const noexcept { return inputs_; }
+    /// The first input that channel k is made of.
+    [[nodiscard]] std::size_t first_input(std::size_t k) const noexcept { return k / (outputs_ / groups_) * inputs_; }
     /// A filter for each channel, one result each.
     [[nodiscard]] bool is_depthwise() const noexcept { return groups_ > 1 && inputs_ == 1 && outputs_ == groups_; }
     [[nodiscard]] std::vector<float>& bias() const noexcept { return *bias_; }
     /// The weights that make channel k.
     [[nodiscard]] std::span<float> row(std::size_t k) const noexcept {
         return values_.subspan(k * inputs_ * taps_, inputs_ * taps_);
+    }
+    /// Those on input i of its group.
+    [[nodiscard]] std::span<float> row_taps(std::size_t k, std::size_t i) const noexcept {
+        return values_.subspan((k * inputs_ + i) * taps_, taps_);
     }
     /// The outputs [first, last) that read channel k.
     [[nodiscard]] std::pair<std::size_t, std::size_t> readers(std::size_t k) const noexcept {
@@ -139,6 +155,28 @@ struct channel_bounds {
     const auto last = first + static_cast<std::ptrdiff_t>(each);
     return {static_cast<double>(*std::min_element(seen.lowest.begin() + first, seen.lowest.begin() + last)),
             static_cast<double>(*std::max_element(seen.highest.begin() + first, seen.highest.begin() + last))};
+}
+
+/// Largest magnitude of a channel.
+[[nodiscard]] inline double range_of_channel(const measured_channels& seen, std::size_t channels, std::size_t k) {
+    const channel_bounds x = bounds_of(seen, channels, k);
+    return std::max(std::abs(x.lowest), std::abs(x.highest));
+}
+
+/// The statistics of channel k of a pair after its multiplication.
+inline void scale_statistics(std::span<measured_channels> seen, const channel_pair& pair, std::size_t k,
+                             double factor) {
+    const auto scaled = [factor](float x) { return static_cast<float>(static_cast<double>(x) * factor); };
+    for (const std::size_t t : pair.tensors) {
+        measured_channels& it = seen[t];
+        const std::size_t each = it.mean.size() / pair.channels;
+        for (std::size_t i = k * each; i < (k + 1) * each; ++i) {
+            it.lowest[i] = scaled(it.lowest[i]);
+            it.highest[i] = scaled(it.highest[i]);
+            it.mean[i] *= factor;
+            it.squares[i] *= factor * factor;
+        }
+    }
 }
 
 /// Raises shape_error unless statistics are those of a network: an entry per tensor, a number per channel of those that are

@@ -1,135 +1,82 @@
 /// @file
+/// rescale_channels: factors of channels move between the layers that share them, so that one scale per tensor fits better.
+///
+///     const network net = prepare(model).net;
+///     const rescaled_network better = rescale_channels(net, measure_channels(net, images));
+///     const plan p = make_plan(calibrate(better.net, images), policy);
+///
+/// For a pair of layers (channel_pairs.hpp) and s > 0
+///
+///     W1[k], b1[k] -> s[k] W1[k], s[k] b1[k]         W2[:, k] -> W2[:, k] / s[k]
+///
+/// leaves the function alone where nothing or a ReLU stands between them: bit for bit with powers of two, as long as no number
+/// leaves the normal floats. A clip with another finite bound is left alone on the images seen: channels that come near it
+/// are locked, others stay below it.
+///
+///     mutual        s = T0 / m of the depthwise side; m[k] = max |w| of filter k, T0 the mean m of the locked channels, or
+///                   the largest m; pairs with one depthwise side; powers of two are rounded towards 1, so no m leaves T0
+///     equalize      s = sqrt(t / r), r = max |W1[k]|, t = max |W2[:, k]|, over all pairs until nothing changes
+///     least_noise   s of least predicted error at the output, over all pairs until nothing changes (rescale_noise.hpp)
+///
+/// Nothing is measured again: statistics are multiplied along. Source: Goncharenko et al., arXiv 1812.07872 (mutual); Nagel et
+/// al., "Data-free quantization through weight equalization and bias correction", ICCV 2019, section 4.1 (equalize).
 #pragma once
 
-#include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/model/network.hpp>
+#include <notch/model/shapes.hpp>
 #include <notch/ptq/channel_pairs.hpp>
 #include <notch/ptq/channel_statistics.hpp>
+#include <notch/ptq/rescale_noise.hpp>
+#include <notch/ptq/rescale_options.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <span>
-#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 namespace notch {
-
-/// What factors aim at.
-enum class rescale_rule {
-    mutual,  ///< filters of depthwise layers get magnitudes alike (FAT)
-    equalize ///< both sides of every pair get the same range per channel (DFQ)
-};
-
-/// How channels are rescaled.
-struct rescale_options {
-    rescale_rule rule = rescale_rule::equalize; ///< what factors aim at
-    bool powers_of_two = true;                  ///< factors are 2^n: weights change their exponents only
-    double lock_share = 5.9 / 6;                ///< a channel that reaches this much of a bound of a clip is locked
-    double grow_share = 5.9 / 6;                ///< others reach at most this much of it afterwards
-    bool keep_activations = true;               ///< no channel outgrows the largest of its tensor
-    bool keep_consumer = true;                  ///< mutual: nor the weights that take the factors
-    double smallest = 1.0 / 64;                 ///< factor
-    double largest = 64;                        ///< factor
-    double dead = 1e-8;                         ///< weights of a channel that all stay below: factor 1
-    int sweeps = 10;                            ///< equalize: at most so many over all pairs
-    double tolerance = 1e-3;                    ///< equalize: ends when no factor changes by more than this share
-};
-
-/// What was done with a pair.
-struct rescaled_pair {
-    channel_pair where{};
-    std::vector<double> factors{}; ///< of the producer, one per channel
-    std::vector<bool> locked{};    ///< channels that a clip locks
-    double target = 0;             ///< mutual: T0
-};
-
-/// A rescaled network.
-struct rescaled_network {
-    network net{};                          ///< computes the same
-    std::vector<measured_channels> seen{}; ///< what would be measured on it
-    std::vector<rescaled_pair> pairs{};     ///< what was done
-    int sweeps = 0;                         ///< over all pairs
-};
-
 namespace detail {
 
-/// What a factor of a channel may be.
-struct factor_bounds {
-    double smallest = 0;
-    double largest = std::numeric_limits<double>::infinity();
-    bool locked = false;
-};
-
-/// Factors with which numbers in [lowest, highest] stay within a share of the bounds of a clip where they do so now.
-[[nodiscard]] inline factor_bounds clip_bounds(const clip& op, const channel_bounds& x, double lock, double grow) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    factor_bounds to;
-    // A bound b of numbers x: x <= share b, or x <= b / share where b < 0. Bounds at 0 and infinity pass factors.
-    const auto bound = [&](double b, double most) {
-        if (b == 0 || std::abs(b) == infinity)
-            return;
-        const auto limit = [&](double share) { return b > 0 ? b * share : b / share; };
-        to.locked = to.locked || most >= limit(lock);
-        if (most > 0 && b > 0)
-            to.largest = std::min(to.largest, std::max(limit(grow) / most, 1.0));
-        else if (most < 0 && b < 0)
-            to.smallest = std::max(to.smallest, std::min(limit(grow) / most, 1.0));
-    };
-    bound(static_cast<double>(op.highest), x.highest);
-    bound(-static_cast<double>(op.lowest), -x.lowest);
-    const double top = static_cast<double>(op.highest);
-    if (x.highest <= 0 && top > 0 && top < infinity) // never active: nothing says how far it may grow
-        to.largest = 1;
-    return to;
-}
-
-/// Rescales one network.
+/// Rescales one network. Factors are found on a copy, and each weight of the network is multiplied once at the end.
 class channel_rescaler {
 public:
     channel_rescaler(network net, std::span<const measured_channels> seen, const rescale_options& options)
-        : options_(options), from_(std::move(net)), work_(from_), seen_(seen.begin(), seen.end()) {
+        : options_(options), from_(std::move(net)), seen_(seen.begin(), seen.end()), work_(from_), work_seen_(seen_) {
         for (channel_pair& pair : find_channel_pairs(from_)) {
-            const bool both = producer_of(from_, pair).is_depthwise() == consumer_of(from_, pair).is_depthwise();
-            if (options.rule == rescale_rule::mutual && both)
-                continue;
-            add(std::move(pair));
+            const bool alike = producer_of(from_, pair).is_depthwise() == consumer_of(from_, pair).is_depthwise();
+            if (options.rule != rescale_rule::mutual || !alike)
+                add(std::move(pair));
         }
     }
+
     [[nodiscard]] rescaled_network rescale() {
-        rescaled_network to;
         const int most = options_.rule == rescale_rule::mutual ? 1 : options_.sweeps;
-        for (double moved = 1; to.sweeps < most && moved > options_.tolerance; ++to.sweeps) {
-            moved = 0;
+        int sweeps = 0;
+        for (bool moved = !pairs_.empty(); moved && sweeps < most; ++sweeps) {
+            change_ = 0;
             for (std::size_t p = 0; p < pairs_.size(); ++p)
-                moved = std::max(moved, options_.rule == rescale_rule::mutual ? match(p) : equalize(p));
+                improve(p);
+            moved = change_ > options_.tolerance;
         }
         for (std::size_t p = 0; p < pairs_.size(); ++p)
             apply(p);
-        to.net = std::move(from_);
-        to.seen = std::move(seen_);
-        to.pairs = std::move(pairs_);
-        return to;
+        return {std::move(from_), std::move(seen_), std::move(pairs_), sweeps};
     }
 
 private:
     void add(channel_pair pair) {
+        rescaled_pair to;
         std::vector<factor_bounds> bounds(pair.channels);
         const channel_weights producer = producer_of(from_, pair);
         const channel_weights consumer = consumer_of(from_, pair);
-        const measured_channels& read = seen_[pair.tensors.back()];
-        const auto size_of = [&](std::size_t k) {
-            const channel_bounds x = bounds_of(read, pair.channels, k);
-            return std::max(std::abs(x.lowest), std::abs(x.highest));
-        };
-        double widest = 0;
+        std::vector<double> ranges(pair.channels);
         for (std::size_t k = 0; k < pair.channels; ++k)
-            widest = std::max(widest, size_of(k));
-        rescaled_pair to;
+            ranges[k] = range_of_channel(seen_[pair.tensors.back()], pair.channels, k);
+        const double widest = ranges.empty() ? 0 : *std::ranges::max_element(ranges);
         for (std::size_t k = 0; k < pair.channels; ++k) {
             factor_bounds& it = bounds[k];
             if (pair.clip) {
@@ -137,120 +84,147 @@ private:
                 it = clip_bounds(std::get<clip>(l.op), bounds_of(seen_[l.inputs[0]], pair.channels, k),
                                  options_.lock_share, options_.grow_share);
             }
-            to.locked.push_back(it.locked);
             it.smallest = std::max(it.smallest, options_.smallest);
             it.largest = std::min(it.largest, options_.largest);
-            if (options_.keep_activations && size_of(k) > 0)
-                it.largest = std::min(it.largest, widest / size_of(k));
-            const bool dead = producer.row_range(k) < options_.dead || consumer.column_range(k) < options_.dead;
-            if (it.locked || dead)
-                it = {1, 1, it.locked};
+            if (options_.keep_activations && ranges[k] > 0)
+                it.largest = std::min(it.largest, widest / ranges[k]);
+            if (producer.row_range(k) < options_.dead || consumer.column_range(k) < options_.dead)
+                it.smallest = it.largest = 1;
+            to.locked.push_back(it.locked);
         }
+        to.factors.assign(pair.channels, 1.0);
         to.where = std::move(pair);
-        to.factors.assign(bounds.size(), 1);
         pairs_.push_back(std::move(to));
         bounds_.push_back(std::move(bounds));
     }
-    /// Sets a factor within its bounds; returns by how much it changed.
-    double set(std::size_t p, std::size_t k, double wanted) {
+
+    void improve(std::size_t p) {
+        if (options_.rule == rescale_rule::mutual)
+            match(p);
+        else if (options_.rule == rescale_rule::equalize)
+            equalize(p);
+        else
+            lessen_noise(p);
+    }
+    /// Sets a factor of the copy, within its bounds.
+    void set(std::size_t p, std::size_t k, double wanted) {
         double& factor = pairs_[p].factors[k];
-        wanted = std::clamp(wanted, bounds_[p][k].smallest, std::max(bounds_[p][k].smallest, bounds_[p][k].largest));
+        const factor_bounds& bounds = bounds_[p][k];
+        wanted = std::clamp(wanted, bounds.smallest, bounds.largest);
+        if (options_.rule == rescale_rule::mutual && options_.powers_of_two)
+            wanted = wanted >= 1 ? exp2_exact(floor_log2(wanted)) : exp2_exact(-floor_log2(1 / wanted));
         const double change = wanted / factor;
         if (change == 1)
-            return 0;
+            return;
         scale_channel(work_, pairs_[p].where, k, change);
+        scale_statistics(work_seen_, pairs_[p].where, k, change);
         factor = wanted;
-        return std::abs(change - 1);
+        change_ = std::max(change_, std::abs(change - 1));
     }
-    double equalize(std::size_t p) {
-        const channel_weights producer = producer_of(work_, pairs_[p].where);
-        const channel_weights consumer = consumer_of(work_, pairs_[p].where);
-        double moved = 0;
-        for (std::size_t k = 0; k < pairs_[p].factors.size(); ++k)
-            if (producer.row_range(k) > 0)
-                moved = std::max(moved, set(p, k,
-                                            pairs_[p].factors[k] *
-                                                std::sqrt(consumer.column_range(k) / producer.row_range(k))));
-        return moved;
-    }
-    double match(std::size_t p) {
+
+    void match(std::size_t p) {
         rescaled_pair& pair = pairs_[p];
         const channel_weights producer = producer_of(work_, pair.where);
         const channel_weights consumer = consumer_of(work_, pair.where);
         const bool first = producer.is_depthwise();
-        const std::size_t channels = pair.factors.size();
-        std::vector<double> m(channels);
-        std::vector<double> other(channels);
-        double locked = 0;
-        std::size_t count = 0;
-        for (std::size_t k = 0; k < channels; ++k) {
-            m[k] = first ? producer.row_range(k) : consumer.column_range(k);
-            other[k] = first ? consumer.column_range(k) : producer.row_range(k);
-            if (pair.locked[k]) {
-                locked += m[k];
-                ++count;
-            }
+        std::vector<double> filters; // m
+        std::vector<double> others;
+        std::vector<double> locked;
+        for (std::size_t k = 0; k < pair.factors.size(); ++k) {
+            filters.push_back(first ? producer.row_range(k) : consumer.column_range(k));
+            others.push_back(first ? consumer.column_range(k) : producer.row_range(k));
+            if (pair.locked[k])
+                locked.push_back(filters[k]);
         }
-        const double widest = *std::ranges::max_element(other);
-        pair.target = count > 0 ? locked / static_cast<double>(count) : *std::ranges::max_element(m);
-        for (std::size_t k = 0; k < channels; ++k) {
-            if (m[k] < options_.dead || pair.locked[k])
+        double sum = 0;
+        for (const double m : locked)
+            sum += m;
+        pair.target = locked.empty() ? *std::ranges::max_element(filters) : sum / static_cast<double>(locked.size());
+        const double widest = *std::ranges::max_element(others);
+        for (std::size_t k = 0; k < filters.size(); ++k) {
+            if (filters[k] < options_.dead)
                 continue;
-            double s = pair.target / m[k]; // of the depthwise side
-            if (options_.keep_consumer && widest > 0)
-                s = std::max(s, std::min(other[k] / widest, 1.0));
-            set(p, k, first ? s : 1 / s);
+            double s = pair.target / filters[k];
+            if (options_.keep_weights && widest > 0)
+                s = std::max(s, others[k] / widest);
+            if (s > 0)
+                set(p, k, first ? s : 1 / s);
         }
-        return 0;
     }
+    void equalize(std::size_t p) {
+        const channel_weights producer = producer_of(work_, pairs_[p].where);
+        const channel_weights consumer = consumer_of(work_, pairs_[p].where);
+        for (std::size_t k = 0; k < pairs_[p].factors.size(); ++k) {
+            const double ratio = consumer.column_range(k) / producer.row_range(k);
+            if (ratio > 0 && !std::isinf(ratio))
+                set(p, k, pairs_[p].factors[k] * std::sqrt(ratio));
+        }
+    }
+    void lessen_noise(std::size_t p) {
+        std::vector<channel_noise> channels = noise_of_channels(work_, work_seen_, pairs_[p].where);
+        for (std::size_t k = 0; k < channels.size(); ++k) {
+            channels[k].smallest = bounds_[p][k].smallest / pairs_[p].factors[k];
+            channels[k].largest = bounds_[p][k].largest / pairs_[p].factors[k];
+        }
+        const std::vector<double> found = noise_search(std::move(channels), weight_levels(pairs_[p].where.producer),
+                                                       exp2_exact(options_.activation_bits) - 1,
+                                                       weight_levels(pairs_[p].where.consumer), options_.powers_of_two)
+                                              .find();
+        for (std::size_t k = 0; k < found.size(); ++k)
+            set(p, k, pairs_[p].factors[k] * found[k]);
+    }
+    /// The largest code of the weights of a layer.
+    [[nodiscard]] double weight_levels(std::size_t l) const {
+        const auto weighted = [](const layer& it) { return has_weights(it.op); };
+        const std::vector<layer>& layers = from_.layers;
+        const auto begin = layers.begin();
+        const auto at = begin + static_cast<std::ptrdiff_t>(l);
+        const bool end = std::none_of(begin, at, weighted) || std::none_of(at + 1, layers.end(), weighted);
+        return exp2_exact((end && options_.first_last_bits != 0 ? options_.first_last_bits : options_.weight_bits) -
+                          1) -
+               1;
+    }
+
+    /// A factor as it is applied.
     [[nodiscard]] double rounded(double factor, const factor_bounds& bounds) const {
-        if (!options_.powers_of_two || factor == 1)
+        if (!options_.powers_of_two)
             return factor;
-        int e = 0;
-        if (options_.rule == rescale_rule::mutual)
-            e = factor > 1 ? floor_log2(factor) : -floor_log2(1 / factor);
-        else
-            e = static_cast<int>(std::nearbyint(std::log2(factor)));
-        while (e > 0 && exp2_exact(e) > bounds.largest)
-            --e;
-        while (e < 0 && exp2_exact(e) < bounds.smallest)
-            ++e;
-        return exp2_exact(e);
+        double power = exp2_exact(static_cast<int>(std::nearbyint(std::log2(factor))));
+        if (power > std::max(bounds.largest, 1.0))
+            power /= 2;
+        if (power < std::min(bounds.smallest, 1.0))
+            power *= 2;
+        return power;
     }
     void apply(std::size_t p) {
         rescaled_pair& pair = pairs_[p];
         for (std::size_t k = 0; k < pair.factors.size(); ++k) {
-            double& factor = pair.factors[k];
-            factor = rounded(factor, bounds_[p][k]);
-            if (factor == 1)
+            pair.factors[k] = rounded(pair.factors[k], bounds_[p][k]);
+            if (pair.factors[k] == 1)
                 continue;
-            scale_channel(from_, pair.where, k, factor);
-            for (const std::size_t t : pair.where.tensors) {
-                measured_channels& seen = seen_[t];
-                const std::size_t each = seen.mean.size() / pair.factors.size();
-                for (std::size_t i = k * each; i < (k + 1) * each; ++i) {
-                    seen.lowest[i] = static_cast<float>(static_cast<double>(seen.lowest[i]) * factor);
-                    seen.highest[i] = static_cast<float>(static_cast<double>(seen.highest[i]) * factor);
-                    seen.mean[i] *= factor;
-                    seen.squares[i] *= factor * factor;
-                }
-            }
+            scale_channel(from_, pair.where, k, pair.factors[k]);
+            scale_statistics(seen_, pair.where, k, pair.factors[k]);
         }
     }
 
     const rescale_options& options_;
     network from_;
-    network work_;
     std::vector<measured_channels> seen_;
-    std::vector<rescaled_pair> pairs_;
-    std::vector<std::vector<factor_bounds>> bounds_;
+    network work_;
+    std::vector<measured_channels> work_seen_;
+    std::vector<rescaled_pair> pairs_{};
+    std::vector<std::vector<factor_bounds>> bounds_{};
+    double change_ = 0;
 };
 
 } // namespace detail
 
+/// Rescales the channels of a folded network, see above. `seen`: of measure_channels on this network. Raises shape_error for
+/// statistics of other tensors or channels, range_error for options outside of their limits, and what infer_shapes raises.
 [[nodiscard]] inline rescaled_network rescale_channels(network net, std::span<const measured_channels> seen,
                                                        const rescale_options& options = {}) {
     infer_shapes(net);
+    detail::check_options(options);
     detail::check_statistics(net, seen, "rescale_channels");
     return detail::channel_rescaler(std::move(net), seen, options).rescale();
 }
