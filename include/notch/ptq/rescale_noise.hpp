@@ -205,7 +205,7 @@ private:
                 return;
             const double down = column_unit_ * to.columns * to.columns * it.column_noise;
             const double up = row_unit_ * to.rows * to.rows * it.row_noise + unit_ * to.values * to.values * it.noise;
-            const double wanted = down > 0 && up > 0 ? std::sqrt(std::sqrt(up / down)) : 1.0;
+            const double wanted = down > 0 ? std::sqrt(std::sqrt(up / down)) : largest;
             if (!choose(k, wanted, smallest, std::max(smallest, largest)))
                 return;
         }
