@@ -4,9 +4,9 @@
 ///     const std::vector<measured_channels> seen = measure_channels(net, images);
 ///     seen[tensor].highest[c]
 ///
-/// Methods that rewrite a network before it is calibrated read them: mutual_rescale.hpp the bounds, sub_layer_reorder.hpp the
-/// mean squares. Memory: the buffers of a batch and four numbers per channel. Images are summed in their order, so the
-/// result depends neither on the batch nor on the executor.
+/// Methods that rewrite a network before it is calibrated read them: mutual_rescale.hpp bounds and mean squares,
+/// sub_layer_reorder.hpp the mean squares. Memory: the buffers of a batch and four numbers per channel. Images are summed in
+/// their order, so the result depends neither on the batch nor on the executor.
 #pragma once
 
 #include <notch/core/error.hpp>
