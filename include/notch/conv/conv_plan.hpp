@@ -108,7 +108,8 @@ template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>
     const bool side_by_side = filters.shape()[3] == 1 || !filters.joined() || job.image.strides[2] == pixel;
     const bool one_plane = filters.shape()[3] == 1 || !filters.joined() || filters.blocks() == 1;
     const std::size_t piece = filters.joined() ? filters.block() * filters.shape()[3] : filters.block();
-    const bool whole_steps = piece % step_inputs == 0 && channels % filters.block() == 0;
+    const std::size_t coarse = filters.joined() ? filters.block() * filters.coarse().width : filters.block();
+    const bool whole_steps = piece % step_inputs == 0 && coarse % step_inputs == 0 && channels % filters.block() == 0;
     return codes_in_place(choice, job.image.is_signed) && job.image.strides[3] == 1 && filters.order().empty() &&
            side_by_side && one_plane && whole_steps && stays_inside(job);
 }
@@ -196,7 +197,8 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.geometry = geometry;
     job.result = result;
     job.product.weights.base = filters.weights().bytes().data();
-    job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes);
+    job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes,
+                                       filters.coarse_pieces());
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
     place_operand(job);
     cut_convolution(job, traits, tasks);
@@ -210,10 +212,13 @@ inline void fill_segments(const conv_job& job, row_segment* to) noexcept {
     const auto step = static_cast<std::ptrdiff_t>(row_step_bytes(choice.family));
     const bool planes = !job.in_place && filters.groups() == 1;
     const std::ptrdiff_t block = planes ? job.plane_bytes : static_cast<std::ptrdiff_t>(filters.block() * job.element);
+    const std::size_t terms = job.product.weights.header().terms;
     walk_segments(job.product.weights.header(), choice, [&](const segment_place& place) {
-        const std::size_t columns = filters.joined() ? 1 : filters.shape()[3];
-        const auto kh = static_cast<std::ptrdiff_t>(place.piece / columns * job.geometry.dilation.h);
-        const auto kw = static_cast<std::ptrdiff_t>(place.piece % columns * job.geometry.dilation.w);
+        const filter_taps all{0, 0, filters.shape()[2], filters.shape()[3]};
+        const filter_taps& taps = place.term + 1 < terms ? filters.coarse() : all;
+        const std::size_t columns = filters.joined() ? 1 : taps.width;
+        const auto kh = static_cast<std::ptrdiff_t>((taps.top + place.piece / columns) * job.geometry.dilation.h);
+        const auto kw = static_cast<std::ptrdiff_t>((taps.left + place.piece % columns) * job.geometry.dilation.w);
         const std::ptrdiff_t offset = kh * job.line_bytes + kw * job.pixel_bytes +
                                       static_cast<std::ptrdiff_t>(place.block) * block +
                                       static_cast<std::ptrdiff_t>(place.first) * step;

@@ -8,6 +8,7 @@
 /// filters [O, I, 1, K].
 #pragma once
 
+#include <notch/conv/packed_filters.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/gemm/pack.hpp>
@@ -38,6 +39,7 @@ namespace detail {
 /// Filters, their policies turned into numbers. Points to their codes, or to its own; it is moved, not copied.
 struct filter_operand {
     extents<4> shape{};                 ///< [O, I, KH, KW]
+    filter_taps coarse{};               ///< taps of coarse filters; all others hold zeros
     std::vector<weight_term> terms{};   ///< matrices [O, I KH KW]
     std::vector<std::uint8_t> wide{};   ///< codes of coarse filters among the taps of the fine ones
     std::vector<std::uint32_t> order{}; ///< of the inputs of each row, or empty: all terms have one
@@ -91,7 +93,7 @@ template <quantizer_type Q, std::size_t Rank>
 template <quantizer_type Q, std::size_t Rank>
     requires(Rank == 3 || Rank == 4)
 [[nodiscard]] filter_operand filters_of(const quantized_tensor<Q, Rank>& filters) {
-    filter_operand operand{filter_shape(filters.shape()), {filter_term(filters)}, {}, {}, filters.name};
+    filter_operand operand{filter_shape(filters.shape()), {}, {filter_term(filters)}, {}, {}, filters.name};
     operand.order = order_of_taps(filters.params.input_order, operand.taps());
     operand.terms[0].input_order = operand.order;
     return operand;
@@ -138,6 +140,7 @@ template <quantizer_type Coarse, quantizer_type Fine>
     weight_term term = filter_term(filters.coarse);
     operand.wide = widened(term, coarse, fine);
     const std::size_t taps = coarse[2] * coarse[3];
+    operand.coarse = {(fine[2] - coarse[2]) / 2, (fine[3] - coarse[3]) / 2, coarse[2], coarse[3]};
     term.codes = operand.wide.data();
     term.inputs = coarse[1] * operand.taps();
     term.block_inputs = term.block_inputs / taps * operand.taps();

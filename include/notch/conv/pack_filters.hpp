@@ -51,7 +51,10 @@ struct filter_layout {
 /// One term in the order of a layout.
 class laid_out_term {
 public:
-    laid_out_term(const weight_term& from, const filter_layout& layout) : layout_(layout) {
+    /// `taps`: those that the term has, and whose layout it is; `filters`: extents of all.
+    laid_out_term(const weight_term& from, const filter_layout& layout, const filter_taps& taps,
+                  const extents<4>& filters)
+        : layout_(layout), taps_(taps), filters_(filters) {
         const std::size_t outputs = layout.outputs();
         term_.is_signed = from.is_signed;
         term_.width = from.width;
@@ -88,7 +91,7 @@ public:
 
 private:
     void add_row(const weight_term& from, std::size_t row, bool exists) {
-        const std::size_t taps = layout_.shape[2] * layout_.shape[3];
+        const std::size_t taps = filters_[2] * filters_[3];
         for (std::size_t b = 0; b < layout_.blocks(); ++b) {
             const std::size_t first = b * layout_.block;
             const std::size_t block = from.block_of(row, first * taps);
@@ -112,11 +115,14 @@ private:
     [[nodiscard]] std::uint8_t code(const weight_term& from, std::size_t row, std::size_t first, std::size_t piece,
                                     std::size_t i) const {
         const std::size_t channel = first + i % layout_.block;
-        const std::size_t tap = layout_.joined ? piece * layout_.shape[3] + i / layout_.block : piece;
-        return from.codes[row * from.inputs + channel * layout_.shape[2] * layout_.shape[3] + tap];
+        const std::size_t h = layout_.joined ? piece : piece / taps_.width;
+        const std::size_t w = layout_.joined ? i / layout_.block : piece % taps_.width;
+        return from.codes[row * from.inputs + (channel * filters_[2] + taps_.top + h) * filters_[3] + taps_.left + w];
     }
 
-    const filter_layout& layout_;
+    filter_layout layout_;
+    filter_taps taps_;
+    extents<4> filters_;
     weight_term term_;
     std::vector<std::uint8_t> codes_;
     std::vector<std::int32_t> exponents_;
@@ -153,8 +159,15 @@ template <simd::instruction_set Arch = simd::default_arch, detail::filter_source
     std::vector<detail::laid_out_term> laid_out;
     laid_out.reserve(from.terms.size());
     std::vector<detail::weight_term> terms;
-    for (const detail::weight_term& term : from.terms)
-        terms.push_back(laid_out.emplace_back(term, layout).term());
+    for (std::size_t t = 0; t < from.terms.size(); ++t) {
+        const bool is_coarse = t + 1 < from.terms.size();
+        const detail::filter_taps taps =
+            is_coarse ? from.coarse : detail::filter_taps{0, 0, layout.shape[2], layout.shape[3]};
+        detail::filter_layout own = layout;
+        own.shape[2] = taps.height;
+        own.shape[3] = taps.width;
+        terms.push_back(laid_out.emplace_back(from.terms[t], own, taps, layout.shape).term());
+    }
     for (const detail::weight_term& term : from.terms)
         if (!std::ranges::equal(term.output_order, from.terms[0].output_order))
             detail::raise<shape_error>(detail::quoted(from.name), ": the terms have different channel orders");
@@ -166,7 +179,8 @@ template <simd::instruction_set Arch = simd::default_arch, detail::filter_source
             layout.groups,
             layout.block,
             layout.joined,
-            std::move(order)};
+            std::move(order),
+            from.coarse};
 }
 
 } // namespace notch

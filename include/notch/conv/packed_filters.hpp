@@ -6,6 +6,8 @@
 ///     joined      for each block of channels: for each kh: the block of tap (kh, 0), that of tap (kh, 1), ...; whole steps
 ///     otherwise   for each block of channels: for each tap (kh, kw): the channels of the block; whole steps
 ///
+/// Of two terms the coarse one has pieces of the same form for its own taps alone.
+///
 /// Filters of one group without dilation along the width are joined; their blocks are of one size, the last one too. What
 /// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own.
 #pragma once
@@ -24,6 +26,18 @@
 
 namespace notch {
 
+namespace detail {
+
+/// A rectangle of the taps of filters.
+struct filter_taps {
+    std::size_t top = 0;
+    std::size_t left = 0;
+    std::size_t height = 0;
+    std::size_t width = 0;
+};
+
+} // namespace detail
+
 /// Filters [O, C / groups, KH, KW] in the form that conv2d reads.
 class packed_filters {
 public:
@@ -31,9 +45,9 @@ public:
     packed_filters() = default;
     /// Filters of some extents in packed weights, see above. `order`: the channels of a group as the weights meet them.
     packed_filters(packed_weights weights, const extents<4>& shape, std::size_t groups, std::size_t block, bool joined,
-                   std::vector<std::uint32_t> order)
+                   std::vector<std::uint32_t> order, const detail::filter_taps& coarse = {})
         : weights_(std::move(weights)), shape_(shape), groups_(groups), block_(block), joined_(joined),
-          order_(std::move(order)) {
+          order_(std::move(order)), coarse_(coarse) {
         if (group_columns() * groups_ == shape_[0])
             return;
         const auto gather = [this](auto& to, const auto& from) {
@@ -88,6 +102,11 @@ public:
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape_[1], block_); }
     /// Pieces of a depth block, see above.
     [[nodiscard]] std::size_t pieces() const noexcept { return joined_ ? shape_[2] : shape_[2] * shape_[3]; }
+    /// Taps of the coarse one of two terms, and pieces of a depth block of it.
+    [[nodiscard]] const detail::filter_taps& coarse() const noexcept { return coarse_; }
+    [[nodiscard]] std::size_t coarse_pieces() const noexcept {
+        return joined_ ? coarse_.height : coarse_.height * coarse_.width;
+    }
     /// @endcond
 
 private:
@@ -102,6 +121,7 @@ private:
     std::size_t block_ = 0;
     bool joined_ = false;
     std::vector<std::uint32_t> order_;
+    detail::filter_taps coarse_{};
     // Of the outputs, where groups do not fill their panels.
     std::vector<std::int32_t> exponents_;
     std::vector<std::int32_t> multipliers_;

@@ -96,15 +96,16 @@ private:
         bool passes = true;
         for (std::size_t t = 0; t < terms_.size(); ++t) {
             panel_rows rows = rows_of(terms_[t], panel);
+            const std::size_t length = head_.block_of(t);
             for (std::size_t block = 0, count = 0; block < head_.blocks; block += count) {
-                const std::size_t whole = head_.inputs / head_.block - block; // blocks that are not cut short
-                count = whole < 2 || head_.block % simd::detail::code_granule != 0
+                const std::size_t whole = head_.inputs_of(t) / length - block; // blocks that are not cut short
+                count = whole < 2 || length % simd::detail::code_granule != 0
                             ? 1
-                            : std::clamp<std::size_t>(pack_piece / head_.block, 1, whole);
+                            : std::clamp<std::size_t>(pack_piece / length, 1, whole);
                 passes = (count == 1 ? write_block<Bits>(panel, t, block, rows, to)
                                      : write_blocks<Bits>(panel, t, block, count, rows, to)) &&
                          passes;
-                to += count * head_.code_bytes(block);
+                to += count * head_.code_bytes(t * head_.blocks + block);
             }
         }
         return passes;
@@ -115,7 +116,7 @@ private:
     NOTCH_INLINE void enter_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
         const std::size_t h = t * head_.blocks + block;
-        const std::size_t source = term.blocks == 1 ? 0 : block * head_.block / term.block_inputs;
+        const std::size_t source = term.blocks == 1 ? 0 : block * head_.block_of(t) / term.block_inputs;
         const std::size_t columns = columns_of(panel);
         if (!term.zero_points.empty())
             for (std::size_t c = 0; c < columns; ++c)
@@ -137,14 +138,14 @@ private:
     template <int Bits>
     [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
                                    std::uint8_t* to) noexcept {
-        const std::size_t length = head_.length(block);
+        const std::size_t length = head_.length(t * head_.blocks + block);
         enter_block<Bits>(panel, t, block, from);
         const level_limits limits(terms_[t], Bits);
         bool passes = true;
         for (std::size_t first = 0; first < length; first += pack_piece) {
             const std::size_t count = std::min(pack_piece, length - first);
             for (std::size_t c = 0; c < columns_of(panel); ++c)
-                from.rows.rows[c] = from.codes[c] + (block * head_.block + first);
+                from.rows.rows[c] = from.codes[c] + (block * head_.block_of(t) + first);
             const simd::level_facts seen =
                 simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * first);
             passes &= add_piece(from.rows.zero, count, seen, limits, facts_[t * head_.blocks + block]);
@@ -164,12 +165,12 @@ private:
             std::memcpy(zeros[b], from.rows.zero, panel_columns);
         }
         for (std::size_t c = 0; c < columns_of(panel); ++c)
-            from.rows.rows[c] = from.codes[c] + block * head_.block;
-        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], count, head_.block, to, seen);
+            from.rows.rows[c] = from.codes[c] + block * head_.block_of(t);
+        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], count, head_.block_of(t), to, seen);
         const level_limits limits(terms_[t], Bits);
         bool passes = true;
         for (std::size_t b = 0; b < count; ++b)
-            passes &= add_piece(zeros[b], head_.block, seen[b], limits, facts_[t * head_.blocks + block + b]);
+            passes &= add_piece(zeros[b], head_.block_of(t), seen[b], limits, facts_[t * head_.blocks + block + b]);
         return passes;
     }
 
@@ -208,16 +209,16 @@ private:
     /// The codes of a depth block of one output once more, for an error.
     [[nodiscard]] simd::code_sums sums_of(std::size_t output, std::size_t h) const {
         const weight_term& term = terms_[h / head_.blocks];
-        const std::size_t first = h % head_.blocks * head_.block;
-        return simd::sum_codes(term.codes + sources_[output] * term.inputs + first, head_.length(h % head_.blocks),
-                               term.is_signed, zero_of(term, output, first));
+        const std::size_t first = h % head_.blocks * head_.block_of(h / head_.blocks);
+        return simd::sum_codes(term.codes + sources_[output] * term.inputs + first, head_.length(h), term.is_signed,
+                               zero_of(term, output, first));
     }
 
     /// Raises the error of the first depth block of an output whose codes are refused.
     NOTCH_COLD void check_codes(std::size_t output) const {
         for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
             const weight_term& term = terms_[h / head_.blocks];
-            const std::size_t first = h % head_.blocks * head_.block;
+            const std::size_t first = h % head_.blocks * head_.block_of(h / head_.blocks);
             const std::int32_t zero = zero_of(term, output, first);
             const simd::code_sums sums = sums_of(output, h);
             const std::int32_t lowest = term.base(static_cast<std::uint32_t>(term.width));

@@ -133,6 +133,9 @@ private:
             fail("block is ", head_.block, " of ", head_.inputs, " inputs");
         if (head_.blocks != ceil_div(head_.inputs, head_.block))
             fail("blocks is ", head_.blocks, " for ", head_.inputs, " inputs in blocks of ", head_.block);
+        if (head_.first_inputs != 0 || head_.first_block != 0)
+            fail("first_inputs is ", head_.first_inputs, " and first_block ", head_.first_block,
+                 "; both are 0 in files");
         if (kind == scale_kind::fixed_point && head_.blocks != 1)
             fail("blocks is ", head_.blocks, "; fixed-point scales do not change along the inputs");
         if (head_.panels() > size / head_.panel_bytes())
@@ -228,7 +231,7 @@ private:
             panel_sums sums;
             for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
                 check_block({panel, h}, codes, sums, counted);
-                codes += head_.code_bytes(h % head_.blocks);
+                codes += head_.code_bytes(h);
             }
             for (std::size_t c = 0; c < panel_columns; ++c) {
                 const std::size_t output = panel * panel_columns + c;
@@ -261,8 +264,7 @@ private:
                 fail("biases: ", int{bias[c]}, " of ", place.of(c), " has more than ", head_.bits, " bits");
         }
         unit_counts found;
-        const std::size_t bad =
-            count_units(codes, head_.length(place.depth_block % head_.blocks), head_.bits, bias, found);
+        const std::size_t bad = count_units(codes, head_.length(place.depth_block), head_.bits, bias, found);
         for (std::size_t c = 0; c < panel_columns; ++c) {
             if (c == bad || (c >= columns && found.magnitude[c] != 0))
                 fail("codes: padding of ", place.of(c), " does not stand for 0");

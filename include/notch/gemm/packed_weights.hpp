@@ -74,34 +74,49 @@ struct packed_header {
     std::uint64_t codes = 0;                                  ///< [panel][depth block][unit][64]
     std::uint32_t byte_order = 0x0102'0304;                   ///< reads otherwise where the byte order differs
     std::uint32_t isa = 0;                                    ///< instruction set of the layout; 0: any
-    std::uint64_t reserved[9] = {};                           ///< 0
+    std::uint64_t first_inputs = 0;                           ///< of the first of two terms; 0: as many as of the other
+    std::uint64_t first_block = 0;                            ///< of a depth block of it, where first_inputs is not 0
+    std::uint64_t reserved[7] = {};                           ///< 0
 
     /// Panels of 16 outputs.
     [[nodiscard]] NOTCH_INLINE std::size_t panels() const noexcept { return ceil_div(outputs, panel_columns); }
     /// Depth blocks of all terms.
     [[nodiscard]] NOTCH_INLINE std::size_t depth_blocks() const noexcept { return blocks * terms; }
-    /// Inputs of a depth block of one term.
-    [[nodiscard]] NOTCH_INLINE std::size_t length(std::size_t h) const noexcept {
-        return h + 1 == blocks ? static_cast<std::size_t>(inputs - h * block) : block;
+    /// Inputs of a term.
+    [[nodiscard]] NOTCH_INLINE std::size_t inputs_of(std::size_t term) const noexcept {
+        return term + 1 < terms && first_inputs != 0 ? first_inputs : inputs;
     }
-    /// Steps of a depth block of one term.
+    /// Inputs of a depth block of a term; the last may have fewer.
+    [[nodiscard]] NOTCH_INLINE std::size_t block_of(std::size_t term) const noexcept {
+        return term + 1 < terms && first_inputs != 0 ? first_block : block;
+    }
+    /// Inputs of one of all depth blocks.
+    [[nodiscard]] NOTCH_INLINE std::size_t length(std::size_t h) const noexcept {
+        const std::size_t term = h < blocks ? 0 : 1;
+        const std::size_t own = h - term * blocks;
+        return own + 1 == blocks ? inputs_of(term) - own * block_of(term) : block_of(term);
+    }
+    /// Steps of one of all depth blocks.
     [[nodiscard]] NOTCH_INLINE std::size_t steps(std::size_t h) const noexcept {
         return ceil_div(length(h), step_inputs);
     }
-    /// Steps of all depth blocks of one term.
-    [[nodiscard]] NOTCH_INLINE std::size_t term_steps() const noexcept {
-        return (blocks - 1) * ceil_div(block, step_inputs) + steps(blocks - 1);
+    /// Steps of all depth blocks of a term.
+    [[nodiscard]] NOTCH_INLINE std::size_t term_steps(std::size_t term) const noexcept {
+        return (blocks - 1) * ceil_div(block_of(term), step_inputs) + steps((term + 1) * blocks - 1);
     }
     /// Steps in 64 bytes.
     [[nodiscard]] NOTCH_INLINE std::size_t unit_steps() const noexcept { return 8 / bits; }
-    /// Bytes of the codes of a depth block of one panel.
+    /// Bytes of the codes of one of all depth blocks of one panel.
     [[nodiscard]] NOTCH_INLINE std::size_t code_bytes(std::size_t h) const noexcept {
         return ceil_div(steps(h), unit_steps()) * step_bytes;
     }
     /// Bytes of the codes of one panel.
     [[nodiscard]] NOTCH_INLINE std::size_t panel_bytes() const noexcept {
-        return terms * ((blocks - 1) * (ceil_div(ceil_div(block, step_inputs), unit_steps()) * step_bytes) +
-                        code_bytes(blocks - 1));
+        std::size_t sum = 0;
+        for (std::size_t term = 0; term < terms; ++term)
+            sum += (blocks - 1) * (ceil_div(ceil_div(block_of(term), step_inputs), unit_steps()) * step_bytes) +
+                   code_bytes((term + 1) * blocks - 1);
+        return sum;
     }
 };
 static_assert(sizeof(packed_header) == 256, "the header is part of a file format");

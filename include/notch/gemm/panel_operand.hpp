@@ -113,7 +113,7 @@ public:
         while (segments != end) {
             enter(panel, at.block);
             const step_expander<Arch, Bits, Form> expand_steps(bias_, factor_);
-            const std::size_t block_steps = head_.steps(at.block % head_.blocks);
+            const std::size_t block_steps = head_.steps(at.block);
             while (segments != end && at.step < block_steps) {
                 if (header != 0 && segments->begins && left == segments->steps)
                     write_header(panel, at, segments, to);
@@ -126,7 +126,7 @@ public:
                     left = segments->steps;
             }
             if (at.step == block_steps) {
-                at.codes += head_.code_bytes(at.block % head_.blocks);
+                at.codes += head_.code_bytes(at.block);
                 at.step = 0;
                 ++at.block;
             }

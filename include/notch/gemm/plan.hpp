@@ -30,12 +30,13 @@ struct kernel_choice {
     bool signed_rows = false; ///< the row operand of a quad is int8
     /// Of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side.
     std::size_t pieces = 0;
-    std::size_t longest_run = 0; ///< steps, at most
-    std::size_t part_steps = 0;  ///< steps after which a part ends with the run
-    std::size_t parts = 0;       ///< of a dot product, computed one after the other
-    std::size_t segments = 0;    ///< of all parts
-    std::size_t row_bytes = 0;   ///< of the operand of one row
-    std::size_t part_bytes = 0;  ///< of the operand of one panel, for the largest part
+    std::size_t first_pieces = 0; ///< the same of the first of two terms
+    std::size_t longest_run = 0;  ///< steps, at most
+    std::size_t part_steps = 0;   ///< steps after which a part ends with the run
+    std::size_t parts = 0;        ///< of a dot product, computed one after the other
+    std::size_t segments = 0;     ///< of all parts
+    std::size_t row_bytes = 0;    ///< of the operand of one row
+    std::size_t part_bytes = 0;   ///< of the operand of one panel, for the largest part
 };
 
 /// True where the row operand is int8; uint8 or int16 otherwise.
@@ -78,6 +79,7 @@ inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, 
 
 /// Where a segment lies in a dot product.
 struct segment_place {
+    std::size_t term = 0;
     std::size_t block = 0; ///< depth block of its term
     std::size_t piece = 0; ///< of the block
     std::size_t first = 0; ///< its first step among those of the piece
@@ -97,9 +99,11 @@ NOTCH_INLINE void walk_segments(const packed_header& head, const kernel_choice& 
     std::size_t part = 0;
     for (std::size_t term = 0; term < head.terms; ++term) {
         segment_place place;
+        place.term = term;
+        const std::size_t pieces = term + 1 < head.terms ? choice.first_pieces : choice.pieces;
         for (place.block = 0; place.block < blocks; ++place.block) {
-            std::size_t left = joined ? head.term_steps() : head.steps(place.block);
-            const std::size_t piece = left / std::max<std::size_t>(choice.pieces, 1);
+            std::size_t left = joined ? head.term_steps(term) : head.steps(term * head.blocks + place.block);
+            const std::size_t piece = left / std::max<std::size_t>(pieces, 1);
             std::size_t run = 0;
             for (place.piece = 0; left != 0; ++place.piece) {
                 for (place.first = 0; place.first < piece; place.first += place.steps) {
@@ -138,12 +142,14 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
     });
 }
 
-/// Chooses family and finish. `pieces`: of a depth block; `part`: bytes of panel operands that are expanded at once.
+/// Chooses family and finish. `pieces`: of a depth block; `part`: bytes of panel operands that are expanded at once;
+/// `first_pieces`: of a depth block of the first of two terms.
 [[nodiscard]] NOTCH_INLINE kernel_choice choose_kernel(const kernel_traits& traits, const packed_header& head,
-                                                       std::size_t pieces = 0,
-                                                       std::size_t part = part_panel_bytes) noexcept {
+                                                       std::size_t pieces = 0, std::size_t part = part_panel_bytes,
+                                                       std::size_t first_pieces = 0) noexcept {
     kernel_choice choice;
     choice.pieces = pieces;
+    choice.first_pieces = first_pieces;
     choice.signed_rows = traits.signed_rows;
     const bool shifts = head.block_shifts != 0 && head.largest_shift != 0;
     if (head.block_scales != 0) {
@@ -160,7 +166,7 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
         choice.absorbs = shifts && head.largest_shifted <= 32767;
         choice.finish = shifts && !choice.absorbs ? dot_finish::shift : dot_finish::once;
     }
-    choice.row_bytes = head.term_steps() * row_step_bytes(choice.family);
+    choice.row_bytes = head.term_steps(head.terms - 1) * row_step_bytes(choice.family);
     choice.part_steps =
         panels_in_place(head, choice) ? unlimited_steps : part / operand_step_bytes(choice.family) / traits.tile_panels;
     // A sum that is shifted is that of its pieces, shifted; a float sum is not.

@@ -51,7 +51,7 @@ struct weight_term {
     const weight_term& first = terms[0];
     packed_header head;
     head.outputs = first.outputs;
-    head.inputs = first.inputs;
+    head.inputs = terms.back().inputs;
     head.terms = static_cast<std::uint32_t>(terms.size());
     head.kind = static_cast<std::uint32_t>(first.kind);
     std::uint64_t block = 0;
@@ -74,6 +74,11 @@ struct weight_term {
     for (const weight_term& term : terms)
         if (term.blocks > 1)
             block = std::gcd(block, static_cast<std::uint64_t>(term.block_inputs));
+    if (first.inputs != head.inputs) { // filters of fewer taps; both terms have the same blocks of channels
+        block = terms.back().block_inputs;
+        head.first_inputs = first.inputs;
+        head.first_block = first.block_inputs;
+    }
     head.block = block == 0 ? head.inputs : std::min<std::uint64_t>(block, head.inputs);
     head.blocks = ceil_div(head.inputs, head.block);
     if (first.kind == scale_kind::fixed_point && head.blocks > 1)
