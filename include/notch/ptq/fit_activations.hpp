@@ -53,6 +53,7 @@ template <class Q> [[nodiscard]] value_range range_under(const histogram& seen, 
     case range_rule::by_percentile:
         return percentile_rule(policy.percent).template range<Q>(seen);
     case range_rule::by_mse:
+    case range_rule::by_results:
         return lp_rule(policy.power).template range<Q>(seen);
     case range_rule::by_kl:
         return kl_rule().template range<Q>(seen);

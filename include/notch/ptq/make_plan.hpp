@@ -42,7 +42,9 @@ namespace detail {
 /// Makes one plan.
 class planner {
 public:
-    planner(const calibration& seen, const quantization_policy& policy) : seen_(seen), policy_(policy) {
+    planner(const calibration& seen, const quantization_policy& policy,
+            const std::vector<std::optional<tensor_codes>>& given)
+        : seen_(seen), policy_(policy), given_(given) {
         check_policy(policy);
         to_.net = seen.prepared.net;
         to_.scales = policy.scales;
@@ -138,6 +140,8 @@ private:
         return is_only_residual(tensor) ? policy_.residual_bits : policy_.activations.bits;
     }
     [[nodiscard]] tensor_codes fit(std::size_t tensor, int bits) const {
+        if (tensor < given_.size() && given_[tensor])
+            return *given_[tensor];
         return fit_activations(*seen_.tensors[tensor], bits, policy_.activations, policy_.scales);
     }
     void plan_result(std::size_t g) {
@@ -181,6 +185,7 @@ private:
 
     const calibration& seen_;
     const quantization_policy& policy_;
+    const std::vector<std::optional<tensor_codes>>& given_;
     plan to_{};
     std::size_t real_tensor_ = 0;
     std::optional<std::size_t> first_{};
@@ -190,12 +195,14 @@ private:
 
 } // namespace detail
 
-/// Makes a plan. Raises range_error for a policy with numbers outside of their limits and for an override of a layer that
-/// does not exist; state_error where nothing was seen.
-[[nodiscard]] inline plan make_plan(const calibration& seen, const quantization_policy& policy = {}) {
+/// Makes a plan. `given`: codes of tensors instead of those that the policy finds, or none: of each tensor that has some, in
+/// the form of the policy's scales (choose_ranges.hpp). Raises range_error for a policy with numbers outside of their limits
+/// and for an override of a layer that does not exist; state_error where nothing was seen.
+[[nodiscard]] inline plan make_plan(const calibration& seen, const quantization_policy& policy = {},
+                                    const std::vector<std::optional<tensor_codes>>& given = {}) {
     if (seen.images == 0)
         detail::raise<state_error>("make_plan: the calibration has seen no image");
-    return detail::planner(seen, policy).make();
+    return detail::planner(seen, policy, given).make();
 }
 
 } // namespace notch

@@ -65,12 +65,13 @@ enum class weight_rounding {
 
 /// How the range of an activation is found (observe/observer.hpp).
 enum class range_rule {
-    by_min_max,     ///< all that was seen
-    by_percentile,  ///< all but some percent
-    by_mse,         ///< least error
-    by_kl,          ///< least divergence, textbook
-    by_kl_masked,   ///< least divergence over bins that both distributions hold
-    by_kl_penalised ///< the same, plus a term that grows with what is clipped (CFWS)
+    by_min_max,      ///< all that was seen
+    by_percentile,   ///< all but some percent
+    by_mse,          ///< least error
+    by_kl,           ///< least divergence, textbook
+    by_kl_masked,    ///< least divergence over bins that both distributions hold
+    by_kl_penalised, ///< the same, plus a term that grows with what is clipped (CFWS)
+    by_results ///< of all these, the one that the layers behind notice least (choose_ranges.hpp); by_mse without images
 };
 
 /// Which taps of a filter get a coarse part.
@@ -148,7 +149,7 @@ struct quantization_policy {
     return form == scale_form::power_of_two ? "pot" : form == scale_form::fixed_point ? "fixed" : "real";
 }
 
-/// As users write it: "minmax", "percentile", "mse", "kl", "kl-masked", "kl-penalised".
+/// As users write it: "minmax", "percentile", "mse", "kl", "kl-masked", "kl-penalised", "results".
 [[nodiscard]] constexpr const char* to_string(range_rule rule) noexcept {
     switch (rule) {
     case range_rule::by_min_max:
@@ -162,9 +163,11 @@ struct quantization_policy {
     case range_rule::by_kl_masked:
         return "kl-masked";
     case range_rule::by_kl_penalised:
+        return "kl-penalised";
+    case range_rule::by_results:
         break;
     }
-    return "kl-penalised";
+    return "results";
 }
 
 namespace detail {

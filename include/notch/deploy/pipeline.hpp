@@ -1,0 +1,153 @@
+/// @file
+/// The methods in their order: a float network becomes a plan.
+///
+///     quantization_recipe recipe;
+///     recipe.policy.weights = {.bits = 4, .fit = weight_fit::by_results, .rounding = weight_rounding::by_results};
+///     recipe.rescale = recipe.reorder = true;
+///     const plan p = quantize(net, images, recipe);
+///
+/// | step | needs | rewrites |
+/// |---|---|---|
+/// | prepare: batch norms folded, branches fused | | network |
+/// | rescale (mutual_rescale.hpp) | images | network |
+/// | absorb (absorb_bias.hpp) | images | network |
+/// | reorder (sub_layer_reorder.hpp), where weights have blocks of several outputs or inputs | images | network |
+/// | calibrate | images | |
+/// | ranges by results (choose_ranges.hpp) | images | plan |
+/// | split (coarse_fine_split.hpp), fit and rounding to nearest: make_plan | | plan |
+/// | fit and rounding by results (refine_in_order.hpp, refine_weights.hpp) | images | plan |
+/// | bias correction (correct_biases.hpp) | images | plan |
+///
+/// The order is that in which a step stands on what the ones before it have settled: magnitudes of channels, then their order,
+/// then parts, scales, codes, and biases last. Every step may be left out. Afterwards everything runs in integers; nothing
+/// of a step costs anything at run time but the coarse part of split weights.
+///
+/// rewrite, then calibrate, then plan_of are the same in three parts, for those who stream images.
+#pragma once
+
+#include <notch/core/executor.hpp>
+#include <notch/deploy/correct_biases.hpp>
+#include <notch/deploy/refine_in_order.hpp>
+#include <notch/model/network.hpp>
+#include <notch/ptq/absorb_bias.hpp>
+#include <notch/ptq/calibrate.hpp>
+#include <notch/ptq/channel_statistics.hpp>
+#include <notch/ptq/choose_ranges.hpp>
+#include <notch/ptq/make_plan.hpp>
+#include <notch/ptq/mutual_rescale.hpp>
+#include <notch/ptq/prepare.hpp>
+#include <notch/ptq/refine_weights.hpp>
+#include <notch/ptq/sub_layer_reorder.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace notch {
+
+/// What is done to a network, see above.
+struct quantization_recipe {
+    quantization_policy policy{};  ///< bits, grains, scales; fits and rounding, by results too; splits
+    bool rescale = false;          ///< channels between layers
+    rescale_options rescaling{};   ///< bits are those of the policy
+    bool absorb = false;           ///< biases
+    bool reorder = false;          ///< channels, for blocks
+    reorder_options ordering{};    ///< bits, scales and overrides are those of the policy
+    refine_options refining{};     ///< for fit and rounding by results
+    bool in_order = true;          ///< layers are refined on what the quantized layers before them give
+    std::size_t images = 128;      ///< that methods look at, of those that calibrate, at most
+    std::size_t range_images = 16; ///< the same, for ranges by results
+    std::size_t bias_images = 0;   ///< for bias correction; 0: none
+};
+
+namespace detail {
+
+/// Images of a span, at most some.
+[[nodiscard]] inline std::span<const float> first_images(const network& net, std::span<const float> images,
+                                                         std::size_t most) {
+    const std::size_t size = element_count(net.tensors[net.input].shape);
+    return images.first(std::min(most * size, images.size()));
+}
+
+/// Whether a grain has blocks that an order of channels matters to.
+[[nodiscard]] inline bool has_blocks(const quantization_policy& policy) {
+    const auto matters = [](const grain& g) {
+        return g.kind == grain_kind::per_group || g.kind == grain_kind::sub_layer;
+    };
+    return matters(policy.weights.cut) ||
+           std::ranges::any_of(policy.overrides, [&](const layer_override& o) { return o.cut && matters(*o.cut); });
+}
+
+} // namespace detail
+
+/// The steps that rewrite the network, for images [n, C, H, W] of which at most recipe.images are looked at. The result computes
+/// what `net` computes, but for channels that a clip meets on other images only. Raises the errors of the steps.
+template <executor Executor = serial>
+[[nodiscard]] network rewrite(const network& net, std::span<const float> images, const quantization_recipe& recipe,
+                              Executor&& run = {}) {
+    network to = prepare(net).net;
+    const bool reorders = recipe.reorder && detail::has_blocks(recipe.policy);
+    if (!recipe.rescale && !recipe.absorb && !reorders)
+        return to;
+    std::vector<measured_channels> seen = measure_channels(to, detail::first_images(net, images, recipe.images), run);
+    if (recipe.rescale) {
+        rescale_options options = recipe.rescaling;
+        options.weight_bits = recipe.policy.weights.bits;
+        options.activation_bits = recipe.policy.activations.bits;
+        options.first_last_bits = recipe.policy.first_last_bits;
+        rescaled_network rescaled = rescale_channels(std::move(to), seen, options);
+        to = std::move(rescaled.net);
+        seen = std::move(rescaled.seen);
+    }
+    if (recipe.absorb) {
+        absorbed_network absorbed = absorb_biases(std::move(to), seen);
+        to = std::move(absorbed.net);
+        seen = std::move(absorbed.seen);
+    }
+    if (reorders) {
+        reorder_options options = recipe.ordering;
+        options.bits = recipe.policy.weights.bits;
+        options.scales = recipe.policy.scales;
+        options.overrides = recipe.policy.overrides;
+        to = reorder_for(to, recipe.policy.weights.cut, seen, options, run).net;
+    }
+    return to;
+}
+
+/// The steps behind a calibration of a rewritten network. `images`: as for rewrite. Raises the errors of the steps.
+template <class Arch = simd::default_arch, executor Executor = serial>
+[[nodiscard]] plan plan_of(const calibration& seen, std::span<const float> images, const quantization_recipe& recipe,
+                           Executor&& run = {}) {
+    const network& net = seen.prepared.net;
+    const std::size_t size = element_count(net.tensors[net.input].shape);
+    const auto some = [&](std::size_t most) { return detail::first_images(net, images, most); };
+    std::vector<std::optional<tensor_codes>> ranges;
+    if (recipe.policy.activations.rule == range_rule::by_results) {
+        const auto few = some(recipe.range_images);
+        ranges = choose_ranges<Arch>(seen, recipe.policy, few, few.size() / size, nullptr, run);
+    }
+    plan to = make_plan(seen, recipe.policy, ranges);
+    const auto looked_at = some(recipe.images);
+    if (recipe.in_order)
+        refine_in_order<Arch>(to, recipe.policy, looked_at, looked_at.size() / size, recipe.refining, run);
+    else
+        refine_weights<Arch>(to, recipe.policy, looked_at, recipe.refining, run);
+    if (recipe.bias_images != 0) {
+        const auto taken = some(recipe.bias_images);
+        correct_biases<Arch>(to, taken, taken.size() / size);
+    }
+    return to;
+}
+
+/// All steps, on images [n, C, H, W]. Raises the errors of the steps.
+template <class Arch = simd::default_arch, executor Executor = serial>
+[[nodiscard]] plan quantize(const network& net, std::span<const float> images, const quantization_recipe& recipe,
+                            Executor&& run = {}) {
+    const network rewritten = rewrite(net, images, recipe, run);
+    return plan_of<Arch>(calibrate(rewritten, images, {}, run), images, recipe, run);
+}
+
+} // namespace notch
