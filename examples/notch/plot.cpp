@@ -76,16 +76,16 @@ struct axes {
     }
 };
 
-[[nodiscard]] axes axes_for(std::span<const measurement> table) {
+[[nodiscard]] axes axes_for(std::span<const plot_point> table) {
     axes result;
     double lowest = std::numeric_limits<double>::max();
     double highest = std::numeric_limits<double>::lowest();
-    for (const measurement& m : table) {
+    for (const plot_point& m : table) {
         result.decades = std::max(result.decades, std::ceil(std::log10(static_cast<double>(m.scales)) + 0.1));
-        if (!std::isfinite(m.error.sqnr_db))
+        if (!std::isfinite(m.sqnr_db))
             continue;
-        lowest = std::min(lowest, m.error.sqnr_db);
-        highest = std::max(highest, m.error.sqnr_db);
+        lowest = std::min(lowest, m.sqnr_db);
+        highest = std::max(highest, m.sqnr_db);
     }
     if (lowest > highest)
         lowest = highest = 0;
@@ -116,11 +116,11 @@ struct axes {
     return text;
 }
 
-[[nodiscard]] std::string draw_path(std::span<const measurement> table, const axes& scale, grain::family kind) {
+[[nodiscard]] std::string draw_path(std::span<const plot_point> table, const axes& scale, grain::family kind) {
     std::string points;
-    for (const measurement& m : table)
-        if (m.of.kind == kind && std::isfinite(m.error.sqnr_db)) {
-            const point p = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
+    for (const plot_point& m : table)
+        if (m.kind == kind && std::isfinite(m.sqnr_db)) {
+            const point p = scale.at(static_cast<double>(m.scales), m.sqnr_db);
             points += number(p.x) + "," + number(p.y) + " ";
         }
     return "<polyline points=\"" + points + "\" class=\"path " + style_of(kind) + "\"/>\n";
@@ -178,13 +178,13 @@ private:
 };
 
 /// Small boxes along the lines of a family, where no label may stand.
-void avoid_path(std::span<const measurement> table, const axes& scale, grain::family kind, std::vector<box>& taken) {
-    const measurement* before = nullptr;
-    for (const measurement& m : table) {
-        if (m.of.kind != kind || !std::isfinite(m.error.sqnr_db))
+void avoid_path(std::span<const plot_point> table, const axes& scale, grain::family kind, std::vector<box>& taken) {
+    const plot_point* before = nullptr;
+    for (const plot_point& m : table) {
+        if (m.kind != kind || !std::isfinite(m.sqnr_db))
             continue;
-        const point to = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
-        const point from = before ? scale.at(static_cast<double>(before->scales), before->error.sqnr_db) : to;
+        const point to = scale.at(static_cast<double>(m.scales), m.sqnr_db);
+        const point from = before ? scale.at(static_cast<double>(before->scales), before->sqnr_db) : to;
         for (int i = 0; i <= 40; ++i) {
             const double x = from.x + (to.x - from.x) * i / 40;
             const double y = from.y + (to.y - from.y) * i / 40;
@@ -195,35 +195,28 @@ void avoid_path(std::span<const measurement> table, const axes& scale, grain::fa
     }
 }
 
-[[nodiscard]] std::string draw_points(std::span<const measurement> table, const axes& scale) {
+[[nodiscard]] std::string draw_points(std::span<const plot_point> table, const axes& scale) {
     std::vector<box> taken;
     for (const auto kind : {grain::family::whole, grain::family::rows, grain::family::columns, grain::family::blocks})
         avoid_path(table, scale, kind, taken);
     label_placer labels(std::move(taken));
     std::string text;
-    for (const measurement& m : table) {
-        if (!std::isfinite(m.error.sqnr_db))
+    for (const plot_point& m : table) {
+        if (!std::isfinite(m.sqnr_db))
             continue;
-        const point p = scale.at(static_cast<double>(m.scales), m.error.sqnr_db);
+        const point p = scale.at(static_cast<double>(m.scales), m.sqnr_db);
         text += "<circle cx=\"" + number(p.x) + "\" cy=\"" + number(p.y) + "\" r=\"4.5\" class=\"dot " +
-                style_of(m.of.kind) + "\"><title>" + m.of.name + ": " + std::to_string(m.scales) + " scales, " +
-                number_text(m.error.sqnr_db, 4) + " dB</title></circle>\n";
-        text += labels.place(p, m.of.name);
+                style_of(m.kind) + "\"><title>" + m.name + ": " + std::to_string(m.scales) + " scales, " +
+                number_text(m.sqnr_db, 4) + " dB" + m.remark + "</title></circle>\n";
+        text += labels.place(p, m.name);
     }
     return text;
 }
 
-[[nodiscard]] std::string draw_legend() {
-    struct entry {
-        grain::family kind;
-        const char* text;
-    };
-    constexpr std::array entries{
-        entry{grain::family::whole, "one scale"}, entry{grain::family::rows, "output channels and their parts"},
-        entry{grain::family::columns, "input channels"}, entry{grain::family::blocks, "square blocks of channels"}};
+[[nodiscard]] std::string draw_legend(std::span<const plot_legend> entries) {
     std::string text;
     double x = left;
-    for (const auto& [kind, name] : entries) {
+    for (const auto& [kind, name, is_path] : entries) {
         text += "<circle cx=\"" + number(x + 5) + "\" cy=\"62\" r=\"4.5\" class=\"dot " + style_of(kind) + "\"/>\n";
         text += text_at({x + 16, 66}, "start", "label", name);
         x += 46 + letter * static_cast<double>(std::string_view(name).size());
@@ -244,6 +237,7 @@ text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: #1c1e21; }
 .path { fill: none; stroke-width: 1.8; }
 .path.rows { stroke: #0b63c4; }
 .path.blocks { stroke: #0f7a3d; }
+.path.columns { stroke: #9a4f00; }
 .dot.whole { fill: #5c6370; }
 .dot.rows { fill: #0b63c4; }
 .dot.columns { fill: #9a4f00; }
@@ -256,6 +250,7 @@ text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: #1c1e21; }
   .leader { stroke: #a6adb8; }
   .path.rows { stroke: #6cb2ff; }
   .path.blocks { stroke: #5fd38d; }
+  .path.columns { stroke: #ffb066; }
   .dot.whole { fill: #a6adb8; }
   .dot.rows { fill: #6cb2ff; }
   .dot.columns { fill: #ffb066; }
@@ -266,24 +261,37 @@ text { font-family: system-ui, "DejaVu Sans", sans-serif; fill: #1c1e21; }
 
 } // namespace
 
-std::string svg_text(const grains_options& options, std::span<const measurement> table) {
+std::string plot_svg(const std::string& what, const std::string& heading, std::span<const plot_legend> legend,
+                     std::span<const plot_point> table) {
     const axes scale = axes_for(table);
     std::string text = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " +
-                       number(height) +
-                       "\" role=\"img\">\n<title>Granularity of scales: noise against number of "
-                       "scales</title>\n";
+                       number(height) + "\" role=\"img\">\n<title>" + what + "</title>\n";
     text += style_sheet;
     text += "<rect width=\"" + number(width) + "\" height=\"" + number(height) + "\" class=\"ground\"/>\n";
+    text += text_at({left, 34}, "start", "title", heading);
+    text += draw_legend(legend) + draw_grid(scale);
+    for (const plot_legend& entry : legend)
+        if (entry.is_path)
+            text += draw_path(table, scale, entry.kind);
+    return text + draw_points(table, scale) + "</svg>\n";
+}
+
+std::string svg_text(const grains_options& options, std::span<const measurement> table) {
     const char* kind = options.scale == scale_kind::real           ? "real"
                        : options.scale == scale_kind::power_of_two ? "power-of-two"
                                                                    : "fixed-point";
-    text += text_at({left, 34}, "start", "title",
+    constexpr std::array legend{plot_legend{grain::family::whole, "one scale", false},
+                                plot_legend{grain::family::rows, "output channels and their parts", true},
+                                plot_legend{grain::family::columns, "input channels", false},
+                                plot_legend{grain::family::blocks, "square blocks of channels", true}};
+    std::vector<plot_point> points;
+    for (const measurement& m : table)
+        points.push_back({m.of.kind, m.of.name, m.scales, m.error.sqnr_db, {}});
+    return plot_svg("Granularity of scales: noise against number of scales",
                     "int" + std::to_string(options.bits) + " weights [" + std::to_string(options.rows) + ", " +
                         std::to_string(options.cols) + ", " + std::to_string(options.kernel) + ", " +
-                        std::to_string(options.kernel) + "] with " + kind + " scales");
-    text += draw_legend() + draw_grid(scale);
-    text += draw_path(table, scale, grain::family::rows) + draw_path(table, scale, grain::family::blocks);
-    return text + draw_points(table, scale) + "</svg>\n";
+                        std::to_string(options.kernel) + "] with " + kind + " scales",
+                    legend, points);
 }
 
 } // namespace tool

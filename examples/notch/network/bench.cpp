@@ -42,15 +42,16 @@ struct bench_case {
     std::vector<double> ms{}; ///< per image
 };
 
-[[nodiscard]] std::vector<setting> settings_of(const network_settings& settings, const calibrated_network& net) {
+[[nodiscard]] std::vector<setting> settings_of(const network_settings& settings, const calibrated_network& net,
+                                               thread_pool& pool) {
     std::vector<setting> list{{"float", nullptr}};
     for (const int bits : {8, 4, 2}) {
         network_settings own = settings;
-        own.policy.weights.bits = bits;
-        own.policy.activations.bits = 8;
-        own.policy.overrides.clear();
+        own.methods.policy.weights.bits = bits;
+        own.methods.policy.activations.bits = 8;
+        own.methods.policy.overrides.clear();
         list.push_back(
-            {"W" + std::to_string(bits) + "A8", std::make_shared<const quantized_network>(quantize(net, own))});
+            {"W" + std::to_string(bits) + "A8", std::make_shared<const quantized_network>(quantize(net, own, pool))});
     }
     return list;
 }
@@ -144,7 +145,7 @@ void bench(const network_settings& given) {
         is_random ? calibrated_network{images, calibrate(net, images, all)} : calibrate(settings, net, all);
     if (is_random)
         settings.calibration_images = largest_batch;
-    const std::vector<setting> list = settings_of(settings, seen);
+    const std::vector<setting> list = settings_of(settings, seen, all);
     std::vector<bench_case> cases;
     for (thread_pool* pool : {&alone, &all})
         for (const std::size_t batch : {std::size_t{1}, largest_batch})
@@ -154,7 +155,7 @@ void bench(const network_settings& given) {
     const step_times times = measure_steps(*list[1].net, images);
 
     std::printf("%s: grain %s, scale %s, %s; %s; medians of %zu runs\n\n", settings.model.c_str(),
-                to_string(settings.policy.weights.cut).c_str(), to_string(settings.policy.scales),
+                to_string(settings.methods.policy.weights.cut).c_str(), to_string(settings.methods.policy.scales),
                 is_random ? "calibrated with random pixels" : "calibrated", notch::simd::default_arch::name,
                 cases[0].ms.size());
     print_times(list, cases);

@@ -23,7 +23,7 @@ struct subcommand {
     void (*run)(const network_settings&);
 };
 
-constexpr std::array<subcommand, 6> subcommands = {{
+constexpr std::array<subcommand, 7> subcommands = {{
     {"inspect", "Show the layers of an ONNX model, their shapes, and what they need per image.",
      "Example:\n  notch inspect resnet20.onnx --json resnet20.json", inspect},
     {"quantize", "Find the codes of a network and show the plan, layer by layer.",
@@ -37,6 +37,11 @@ constexpr std::array<subcommand, 6> subcommands = {{
      "Without --labels there is no top-1, but the agreement with the float network and the SQNR of the results.\n"
      "The command fails if the simulation and the integer run differ in one code.",
      evaluate},
+    {"sweep", "Show accuracy and SQNR against the number of scales, for several grains.",
+     "Example:\n  notch sweep resnet20.onnx --calibration train.u8 --images test.u8 --labels test_labels.u8 \\\n"
+     "      --mean .485,.456,.406 --std .229,.224,.225 --weights 4 --reorder --svg sweep.svg\n"
+     "With --reorder, grains of blocks are measured with channels in their own order and reordered.",
+     sweep},
     {"compare", "Show how far each layer is from the float network, from another setting, or from golden arrays.",
      "Examples:\n  notch compare net.onnx --calibration train.u8 --images test.u8 --weights 2\n"
      "  notch compare net.onnx --calibration train.u8 --images test.u8 --recipe a.json --other-recipe b.json\n"
@@ -75,6 +80,13 @@ void add_setting(command_line& line, CLI::App& to, const std::string& flag, cons
         ->type_name(type);
 }
 
+/// The same; the flag may stand alone.
+void add_switch(command_line& line, CLI::App& to, const std::string& flag, const std::string& name,
+                const std::string& type, const std::string& text) {
+    add_setting(line, to, flag, name, type, text);
+    to.get_option(flag)->expected(0, 1);
+}
+
 void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text,
               bool required = false) {
     CLI::Option* option = to.add_option(flag, file, text)->type_name("FILE");
@@ -102,13 +114,37 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_file(to, "--recipe", line.settings.recipe, "settings as JSON, see below; flags win over it");
     add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8 (default 8)");
     add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8 (default 8)");
-    add_setting(line, to, "--grain", "grain", "G",
-                "weights that share a scale: tensor, channel, group:32, block:16x16 (default channel)");
+    if (to.get_name() == "notch sweep")
+        add_setting(line, to, "--grain", "grains", "G,...",
+                    "grains to compare (default tensor, blocks of 64x64 to 4x4, channel, kernel)");
+    else
+        add_setting(line, to, "--grain", "grain", "G",
+                    "weights that share a scale: tensor, channel, group:32, block:16x16, kernel (default channel)");
     add_setting(line, to, "--scale", "scale", "KIND",
                 "pot: powers of two; fixed: multiplier and shift; real: floats (default pot)");
-    add_setting(line, to, "--observer", "observer", "RULE",
-                "range of activations: minmax, percentile, mse, kl (default mse)");
-    add_setting(line, to, "--fit", "fit", "RULE", "scales of weights: minmax, mse (default mse)");
+    add_setting(
+        line, to, "--observer", "observer", "RULE",
+        "range of activations: minmax, percentile, mse, kl, kl-masked, kl-penalised, or the one of these that the "
+        "layers behind notice least: results (default mse)");
+    add_setting(line, to, "--fit", "fit", "RULE",
+                "scales of weights: minmax, mse, or for the least error of a layer's results: results (default mse)");
+    add_setting(line, to, "--rounding", "rounding", "RULE",
+                "of weights: nearest, or for the least error of a layer's results: results (default nearest)");
+    add_setting(
+        line, to, "--split", "split", "TAPS:B",
+        "weights in a coarse and a fine part: centre:4, peak:4 or all:4, 4 bits of the coarse part (default none)");
+    add_setting(line, to, "--split-scale", "split_scale", "G", "of the coarse part: channel, tensor (default channel)");
+    add_setting(line, to, "--split-gain", "split_gain", "DB", "what a layer must gain to be split (default 3)");
+    add_switch(line, to, "--rescale", "rescale", "RULE",
+               "rescale channels between layers: least-noise, mutual or equalize, with -pot by powers of two (alone: "
+               "least-noise)");
+    add_switch(line, to, "--absorb", "absorb", "yes|no", "move biases that ReLUs let pass behind them");
+    add_switch(line, to, "--reorder", "reorder", "RULE",
+               "reorder channels for blocks: sort, greedy, evolution (alone: evolution)");
+    add_switch(line, to, "--in-order", "in_order", "yes|no",
+               "results are those of layers behind quantized ones; no: behind float ones (default yes)");
+    add_setting(line, to, "--method-images", "method_images", "N",
+                "calibration images that methods look at (default 128)");
     add_setting(line, to, "--first-last", "first_last", "B",
                 "bits of the first and the last layer, 0: as the others (default 8)");
     add_setting(line, to, "--residual", "residual", "B", "bits of a tensor that is only added to another (default 8)");
@@ -125,10 +161,14 @@ void add_options(command_line& line, CLI::App& to) {
         to.add_option("FILE", settings.onnx, "ONNX model to write")->required()->type_name("");
     if (name != "inspect")
         add_quantization(line, to, name != "bench");
-    if (name == "evaluate" || name == "compare")
+    if (name == "evaluate" || name == "compare" || name == "sweep")
         add_file(to, "--images", settings.images, "images to run", true);
-    if (name == "evaluate") {
+    if (name == "evaluate" || name == "sweep")
         add_file(to, "--labels", settings.labels, "a byte for each image, or .npy of integers");
+    if (name == "sweep")
+        add_file(to, "--svg", settings.svg, "write the plot as a picture");
+    if (name == "evaluate") {
+        to.add_flag("--steps", settings.steps, "evaluate after each step of the methods, too");
         add_setting(line, to, "--simulate", "simulate", "N", "simulate the first N images only");
     }
     if (name == "compare") {
@@ -157,6 +197,8 @@ void apply_flag(network_settings& settings, const std::string& what, const named
         settings.simulate = parse_number(what, flag.value, 0, ~std::uint64_t{0});
     } else if (flag.name == "seconds") {
         settings.seconds = parse_number(what, flag.value, 1, 3600);
+    } else if (flag.name == "grains") {
+        settings.grains = parse_grains(what, flag.value);
     } else if (flag.name == "shape") {
         settings.shape.clear();
         for (const double extent : parse_reals(what, flag.value))
@@ -167,6 +209,8 @@ void apply_flag(network_settings& settings, const std::string& what, const named
 }
 
 [[nodiscard]] std::string flag_of(std::string name) {
+    if (name == "grains")
+        return "--grain";
     std::replace(name.begin(), name.end(), '_', '-');
     return "--" + name;
 }
@@ -176,7 +220,8 @@ void check_files(const std::string& name, const network_settings& settings) {
     const std::vector<named_value> written{{"--json", settings.json},
                                            {"--save-recipe", settings.save_recipe},
                                            {"the ONNX model", settings.onnx},
-                                           {"--report", settings.html}};
+                                           {"--report", settings.html},
+                                           {"--svg", settings.svg}};
     std::vector<named_value> seen{{"MODEL", settings.model},
                                   {"--calibration", settings.calibration},
                                   {"--images", settings.images},

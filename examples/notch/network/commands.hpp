@@ -12,6 +12,8 @@ void inspect(const network_settings& settings);
 void quantize(const network_settings& settings);
 /// Accuracy, agreement and speed.
 void evaluate(const network_settings& settings);
+/// Accuracy against the number of scales.
+void sweep(const network_settings& settings);
 /// Differences layer by layer.
 void compare(const network_settings& settings);
 /// A QDQ model.

@@ -112,10 +112,22 @@ void print_differences(const std::vector<compared_pair>& pairs, const std::vecto
 /// The settings of another recipe, for the same calibration.
 [[nodiscard]] network_settings other_settings(const network_settings& settings) {
     network_settings other = settings;
-    other.policy = {};
-    other.bias_correction = 0;
+    other.methods = {};
     read_recipe(other, settings.other_recipe);
     return other;
+}
+
+/// Tensors of networks that were rewritten in different ways have nothing in common.
+void check_rewriting(const network_settings& settings) {
+    const auto rewriting = [](const network_settings& s) {
+        return "rescale " + rescaling_name(s.methods) + ", absorb " + (s.methods.absorb ? "yes" : "no") + ", reorder " +
+               reordering_name(s.methods);
+    };
+    const std::string own = rewriting(settings);
+    const std::string other = rewriting(settings.other_recipe.empty() ? network_settings{} : other_settings(settings));
+    if ((!settings.golden.empty() || !settings.other_recipe.empty()) && own != other)
+        throw std::runtime_error("compare: channels are rewritten (" + own + "), those compared with are not so (" +
+                                 other + "); there is no common tensor between the layers");
 }
 
 } // namespace
@@ -126,7 +138,8 @@ void compare(const network_settings& given) {
     const notch::network net = read_network(settings.model);
     const image_file images = evaluation_images(settings, net);
     const calibrated_network calibrated = calibrate(settings, net, pool);
-    const quantized_network own = quantize(calibrated, settings);
+    check_rewriting(settings);
+    const quantized_network own = quantize(calibrated, settings, pool);
     const std::size_t batch = batch_of(own.plan);
 
     std::vector<value_source> sources{float_values(own.plan, images, pool), integer_values(own, images, batch, pool)};
@@ -136,7 +149,7 @@ void compare(const network_settings& given) {
         sources.push_back(golden_values(settings.golden, own.plan, images.count()));
         pairs = {{"integer / golden", 2, 1}, {"float / golden", 2, 0}};
     } else if (!settings.other_recipe.empty()) {
-        other.emplace(quantize(calibrated, other_settings(settings)));
+        other.emplace(quantize(calibrated, other_settings(settings), pool));
         sources.push_back(integer_values(*other, images, batch, pool));
         pairs = {{"own / float", 0, 1}, {"other / float", 0, 2}, {"own / other", 2, 1}};
     }

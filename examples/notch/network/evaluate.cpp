@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "session.hpp"
+#include "steps.hpp"
 #include "write_report.hpp"
 
 #include <cstdio>
@@ -117,7 +118,7 @@ void evaluate(const network_settings& given) {
     if (!settings.labels.empty())
         labels = read_labels(settings.labels, images.count(), classes);
     const calibrated_network calibrated = calibrate(settings, net, pool);
-    const quantized_network quantized = quantize(calibrated, settings);
+    const quantized_network quantized = quantize(calibrated, settings, pool);
 
     evaluation found;
     found.images = images.count();
@@ -135,7 +136,14 @@ void evaluate(const network_settings& given) {
                 summary(settings).c_str(), found.images, settings.calibration_images,
                 static_cast<unsigned long long>(settings.seed), settings.threads);
     std::fputs(text_of(found).c_str(), stdout);
-    write_json(settings.json, json_of(settings, quantized, found));
+    nlohmann::ordered_json json = json_of(settings, quantized, found);
+    if (settings.steps) {
+        const std::vector<step_result> steps =
+            evaluate_steps(settings, net, {images, labels, found.floats.results, classes}, pool);
+        std::fputs(text_of(steps).c_str(), stdout);
+        json["steps"] = json_of(steps);
+    }
+    write_json(settings.json, json);
     if (!settings.html.empty())
         write_report(settings, quantized, calibrated.seen, images, accuracy_of(found));
     if (found.simulated.mismatched_codes != 0 || found.simulated.mismatched_results != 0) {

@@ -45,9 +45,9 @@ struct quantized_network {
     notch::program program;
 };
 
-/// Plans, corrects the biases on the first `corrected` of the images, and lowers.
-[[nodiscard]] quantized_network quantize(const notch::calibration& seen, const notch::quantization_policy& policy,
-                                         const image_file& images, std::size_t corrected);
+/// Plans, with `images` [n, C, H, W] for methods, and lowers.
+[[nodiscard]] quantized_network quantize(const notch::calibration& seen, const notch::quantization_recipe& methods,
+                                         std::span<const float> images, thread_pool& pool);
 
 /// The part of a plan's network before the tensor that codes enter: constant maps, or nothing.
 [[nodiscard]] notch::network front_network(const notch::plan& plan);

@@ -157,7 +157,7 @@ void quantize(const network_settings& given) {
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
     const calibrated_network calibrated = calibrate(settings, net, pool);
-    const quantized_network quantized = quantize(calibrated, settings);
+    const quantized_network quantized = quantize(calibrated, settings, pool);
     print_plan(settings, quantized);
     if (!settings.save_recipe.empty())
         write_file(settings.save_recipe, recipe_of(settings).dump(1) + "\n");
@@ -172,7 +172,7 @@ void export_model(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
-    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings);
+    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings, pool);
     write_export(quantized.plan, settings.onnx);
     std::printf("%s: %s\nwritten to %s\n", settings.model.c_str(), summary(settings).c_str(), settings.onnx.c_str());
 }

@@ -4,9 +4,8 @@
 #include "progress.hpp"
 
 #include <algorithm>
-#include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
-#include <notch/ptq/make_plan.hpp>
+#include <notch/deploy/pipeline.hpp>
 #include <utility>
 #include <vector>
 
@@ -32,15 +31,9 @@ notch::calibration calibrate(const notch::network& net, const image_file& images
     return std::move(watch).take();
 }
 
-quantized_network quantize(const notch::calibration& seen, const notch::quantization_policy& policy,
-                           const image_file& images, std::size_t corrected) {
-    notch::plan plan = notch::make_plan(seen, policy);
-    if (corrected != 0) {
-        const std::size_t count = std::min(corrected, images.count());
-        std::vector<float> floats(count * images.size());
-        images.floats(0, count, floats);
-        notch::correct_biases(plan, floats, count);
-    }
+quantized_network quantize(const notch::calibration& seen, const notch::quantization_recipe& methods,
+                           std::span<const float> images, thread_pool& pool) {
+    notch::plan plan = notch::plan_of(seen, images, methods, pool);
     notch::program program = notch::lower(plan);
     return {std::move(plan), std::move(program)};
 }

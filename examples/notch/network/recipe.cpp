@@ -18,13 +18,16 @@ using nlohmann::ordered_json;
         return value.get<std::string>();
     if (value.is_number())
         return value.dump();
+    if (value.is_boolean())
+        return value.get<bool>() ? "yes" : "no";
     std::string list;
     if (value.is_array())
         for (const ordered_json& each : value)
             if (each.is_number())
                 list += (list.empty() ? "" : ",") + each.dump();
     if (list.empty())
-        throw std::runtime_error(what + " is " + value.dump() + "; it takes a number, a word or a list of numbers");
+        throw std::runtime_error(what + " is " + value.dump() +
+                                 "; it takes a number, a word, true or false, or a list of numbers");
     return list;
 }
 
@@ -39,7 +42,7 @@ void read_layers(network_settings& settings, const std::string& where, const ord
             const std::string what = where + ": layer '" + name + "': '" + key + "'";
             apply(layer, what, {key, text_of(what, value)});
         }
-        settings.policy.overrides.push_back(layer);
+        settings.methods.policy.overrides.push_back(layer);
     }
 }
 
@@ -56,7 +59,7 @@ void read_recipe(network_settings& settings, const std::string& path) {
     }
     if (!from.is_object())
         throw std::runtime_error(where + " is no object {\"weights\": 4, ...}");
-    settings.policy.overrides.clear();
+    settings.methods.policy.overrides.clear();
     for (const auto& [key, value] : from.items()) {
         const std::string what = where + ": '" + key + "'";
         if (key == "layers")
@@ -67,7 +70,7 @@ void read_recipe(network_settings& settings, const std::string& path) {
 }
 
 ordered_json recipe_of(const network_settings& settings) {
-    const notch::quantization_policy& policy = settings.policy;
+    const notch::quantization_policy& policy = settings.methods.policy;
     ordered_json to = {
         {"weights", policy.weights.bits},
         {"activations", policy.activations.bits},
@@ -75,11 +78,20 @@ ordered_json recipe_of(const network_settings& settings) {
         {"scale", to_string(policy.scales)},
         {"observer", to_string(policy.activations.rule)},
         {"fit", name_of(policy.weights.fit)},
+        {"rounding", policy.weights.rounding == notch::weight_rounding::nearest ? "nearest" : "results"},
+        {"split", name_of(policy.weights.split)},
+        {"split_scale", policy.weights.split.per_tensor ? "tensor" : "channel"},
+        {"split_gain", policy.weights.split.least_gain},
+        {"rescale", rescaling_name(settings.methods)},
+        {"absorb", settings.methods.absorb},
+        {"reorder", reordering_name(settings.methods)},
+        {"in_order", settings.methods.in_order},
+        {"method_images", settings.methods.images},
         {"first_last", policy.first_last_bits},
         {"residual", policy.residual_bits},
         {"calibration_images", settings.calibration_images},
         {"seed", settings.seed},
-        {"bias_correction", settings.bias_correction},
+        {"bias_correction", settings.methods.bias_images},
         {"scale_input", settings.pixels.scale},
     };
     if (!settings.pixels.mean.empty())

@@ -5,22 +5,38 @@
 #include "../report.hpp"
 #include "recipe.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
 namespace tool {
+
+namespace {
+
+/// Calibration images for methods.
+[[nodiscard]] std::vector<float> method_floats(const network_settings& settings, const image_file& images) {
+    const std::size_t wanted = std::max(settings.methods.images, settings.methods.bias_images);
+    const std::size_t count = std::min(wanted, images.count());
+    std::vector<float> floats(count * images.size());
+    images.floats(0, count, floats);
+    return floats;
+}
+
+} // namespace
 
 calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool) {
     image_file images("--calibration", settings.calibration, settings, net.tensors[net.input].shape);
     images.draw(settings.calibration_images, settings.seed);
     settings.calibration_images = images.count();
-    notch::calibration seen = calibrate(net, images, pool);
+    const std::vector<float> floats = method_floats(settings, images);
+    notch::calibration seen = calibrate(notch::rewrite(net, floats, settings.methods, pool), images, pool);
     return {std::move(images), std::move(seen)};
 }
 
-quantized_network quantize(const calibrated_network& net, const network_settings& settings) {
-    return quantize(net.seen, settings.policy, net.images, settings.bias_correction);
+quantized_network quantize(const calibrated_network& net, const network_settings& settings, thread_pool& pool) {
+    return quantize(net.seen, settings.methods, method_floats(settings, net.images), pool);
 }
 
 image_file evaluation_images(const network_settings& settings, const notch::network& net) {
@@ -28,14 +44,24 @@ image_file evaluation_images(const network_settings& settings, const notch::netw
 }
 
 std::string summary(const network_settings& settings) {
-    const notch::quantization_policy& policy = settings.policy;
+    const notch::quantization_policy& policy = settings.methods.policy;
     std::string text = "W" + std::to_string(policy.weights.bits) + "A" + std::to_string(policy.activations.bits) +
                        ", grain " + to_string(policy.weights.cut) + ", scale " + to_string(policy.scales) +
                        ", observer " + to_string(policy.activations.rule) + ", fit " + name_of(policy.weights.fit);
+    if (policy.weights.rounding == notch::weight_rounding::by_results)
+        text += ", rounding results";
+    if (policy.weights.split.bits != 0)
+        text += ", split " + name_of(policy.weights.split);
+    if (settings.methods.rescale)
+        text += ", rescale " + rescaling_name(settings.methods);
+    if (settings.methods.absorb)
+        text += ", biases absorbed";
+    if (settings.methods.reorder)
+        text += ", reorder " + reordering_name(settings.methods);
     if (policy.first_last_bits != 0)
         text += ", first and last " + std::to_string(policy.first_last_bits) + " bits";
-    if (settings.bias_correction != 0)
-        text += ", biases corrected on " + std::to_string(settings.bias_correction) + " images";
+    if (settings.methods.bias_images != 0)
+        text += ", biases corrected on " + std::to_string(settings.methods.bias_images) + " images";
     if (!policy.overrides.empty())
         text += ", " + std::to_string(policy.overrides.size()) + " layers of their own";
     return text;

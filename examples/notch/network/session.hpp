@@ -16,11 +16,12 @@ struct calibrated_network {
     notch::calibration seen;
 };
 
-/// Reads the calibration images and shows them to a network. Updates settings.calibration_images to how many were taken.
+/// Reads the calibration images, rewrites the network as the methods say, and shows the images to it. Updates settings.calibration_images to how many were taken.
 [[nodiscard]] calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
 
 /// Quantizes it as the settings say.
-[[nodiscard]] quantized_network quantize(const calibrated_network& net, const network_settings& settings);
+[[nodiscard]] quantized_network quantize(const calibrated_network& net, const network_settings& settings,
+                                         thread_pool& pool);
 
 /// The file of --images for a network.
 [[nodiscard]] image_file evaluation_images(const network_settings& settings, const notch::network& net);

@@ -42,12 +42,38 @@ template <class Value>
 constexpr std::array<word<notch::scale_form>, 3> scale_words = {{{"pot", notch::scale_form::power_of_two},
                                                                  {"fixed", notch::scale_form::fixed_point},
                                                                  {"real", notch::scale_form::real}}};
-constexpr std::array<word<notch::range_rule>, 4> observer_words = {{{"minmax", notch::range_rule::by_min_max},
-                                                                    {"percentile", notch::range_rule::by_percentile},
-                                                                    {"mse", notch::range_rule::by_mse},
-                                                                    {"kl", notch::range_rule::by_kl}}};
-constexpr std::array<word<notch::weight_fit>, 2> fit_words = {
-    {{"minmax", notch::weight_fit::min_max}, {"mse", notch::weight_fit::least_squares}}};
+constexpr std::array<word<notch::range_rule>, 7> observer_words = {
+    {{"minmax", notch::range_rule::by_min_max},
+     {"percentile", notch::range_rule::by_percentile},
+     {"mse", notch::range_rule::by_mse},
+     {"kl", notch::range_rule::by_kl},
+     {"kl-masked", notch::range_rule::by_kl_masked},
+     {"kl-penalised", notch::range_rule::by_kl_penalised},
+     {"results", notch::range_rule::by_results}}};
+constexpr std::array<word<notch::weight_fit>, 3> fit_words = {{{"minmax", notch::weight_fit::min_max},
+                                                               {"mse", notch::weight_fit::least_squares},
+                                                               {"results", notch::weight_fit::by_results}}};
+constexpr std::array<word<notch::weight_rounding>, 2> rounding_words = {
+    {{"nearest", notch::weight_rounding::nearest}, {"results", notch::weight_rounding::by_results}}};
+constexpr std::array<word<notch::split_taps>, 3> tap_words = {
+    {{"centre", notch::split_taps::centre}, {"peak", notch::split_taps::peak}, {"all", notch::split_taps::all}}};
+/// A rule, and whether its factors are powers of two.
+struct rescaling {
+    notch::rescale_rule rule;
+    bool powers_of_two;
+};
+constexpr std::array<word<rescaling>, 6> rescale_words = {
+    {{"least-noise", {notch::rescale_rule::least_noise, false}},
+     {"mutual", {notch::rescale_rule::mutual, false}},
+     {"equalize", {notch::rescale_rule::equalize, false}},
+     {"least-noise-pot", {notch::rescale_rule::least_noise, true}},
+     {"mutual-pot", {notch::rescale_rule::mutual, true}},
+     {"equalize-pot", {notch::rescale_rule::equalize, true}}}};
+constexpr std::array<word<notch::reorder_method>, 3> reorder_words = {
+    {{"sort", notch::reorder_method::sort},
+     {"greedy", notch::reorder_method::greedy},
+     {"evolution", notch::reorder_method::evolution}}};
+constexpr std::array<word<bool>, 2> answers = {{{"yes", true}, {"no", false}}};
 
 [[nodiscard]] int parse_bits(std::string_view what, std::string_view value) {
     return static_cast<int>(parse_number(what, value, 2, 8));
@@ -70,28 +96,82 @@ constexpr std::array<word<notch::weight_fit>, 2> fit_words = {
     return result;
 }
 
+/// "centre:4": which taps, and bits of the coarse part.
+void set_split(notch::split_policy& split, std::string_view what, std::string_view value) {
+    if (value == "none") {
+        split.bits = 0;
+        return;
+    }
+    const std::size_t colon = value.find(':');
+    if (colon == std::string_view::npos)
+        refuse(what, value, "none, centre:B, peak:B or all:B, B bits of the coarse part (as centre:4)");
+    split.taps = parse_word<notch::split_taps>(what, value.substr(0, colon), tap_words);
+    split.bits = parse_bits(std::string(what) + ", bits of the coarse part,", value.substr(colon + 1));
+}
+
+void set_rescaling(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
+    methods.rescale = value != "none";
+    if (!methods.rescale)
+        return;
+    const rescaling chosen = value.empty() ? rescale_words[0].value : parse_word<rescaling>(what, value, rescale_words);
+    methods.rescaling.rule = chosen.rule;
+    methods.rescaling.powers_of_two = chosen.powers_of_two;
+}
+
+void set_reordering(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
+    methods.reorder = value != "none";
+    if (methods.reorder)
+        methods.ordering.method = value.empty() ? notch::reorder_method::evolution
+                                                : parse_word<notch::reorder_method>(what, value, reorder_words);
+}
+
+/// Yes where a flag stands alone.
+[[nodiscard]] bool parse_answer(std::string_view what, std::string_view value) {
+    return value.empty() || parse_word<bool>(what, value, answers);
+}
+
 struct setting_rule {
     std::string_view name;
     void (*set)(network_settings&, std::string_view what, std::string_view value);
 };
 
-constexpr std::array<setting_rule, 14> rules = {{
-    {"weights", [](auto& s, auto what, auto value) { s.policy.weights.bits = parse_bits(what, value); }},
-    {"activations", [](auto& s, auto what, auto value) { s.policy.activations.bits = parse_bits(what, value); }},
-    {"grain", [](auto& s, auto what, auto value) { s.policy.weights.cut = parse_grain(what, value); }},
-    {"scale",
-     [](auto& s, auto what, auto value) { s.policy.scales = parse_word<notch::scale_form>(what, value, scale_words); }},
+constexpr std::array<setting_rule, 23> rules = {{
+    {"weights", [](auto& s, auto what, auto value) { s.methods.policy.weights.bits = parse_bits(what, value); }},
+    {"activations",
+     [](auto& s, auto what, auto value) { s.methods.policy.activations.bits = parse_bits(what, value); }},
+    {"grain", [](auto& s, auto what, auto value) { s.methods.policy.weights.cut = parse_grain(what, value); }},
+    {"scale", [](auto& s, auto what,
+                 auto value) { s.methods.policy.scales = parse_word<notch::scale_form>(what, value, scale_words); }},
     {"observer",
      [](auto& s, auto what, auto value) {
-         s.policy.activations.rule = parse_word<notch::range_rule>(what, value, observer_words);
+         s.methods.policy.activations.rule = parse_word<notch::range_rule>(what, value, observer_words);
      }},
-    {"fit", [](auto& s, auto what, auto value) { s.policy.weights.fit = parse_fit(what, value); }},
-    {"first_last", [](auto& s, auto what, auto value) { s.policy.first_last_bits = parse_bits_or_none(what, value); }},
-    {"residual", [](auto& s, auto what, auto value) { s.policy.residual_bits = parse_bits(what, value); }},
+    {"fit", [](auto& s, auto what, auto value) { s.methods.policy.weights.fit = parse_fit(what, value); }},
+    {"first_last",
+     [](auto& s, auto what, auto value) { s.methods.policy.first_last_bits = parse_bits_or_none(what, value); }},
+    {"residual", [](auto& s, auto what, auto value) { s.methods.policy.residual_bits = parse_bits(what, value); }},
     {"calibration_images",
      [](auto& s, auto what, auto value) { s.calibration_images = parse_number(what, value, 1, most); }},
     {"seed", [](auto& s, auto what, auto value) { s.seed = parse_number(what, value, 0, most); }},
-    {"bias_correction", [](auto& s, auto what, auto value) { s.bias_correction = parse_number(what, value, 0, most); }},
+    {"rounding",
+     [](auto& s, auto what, auto value) {
+         s.methods.policy.weights.rounding = parse_word<notch::weight_rounding>(what, value, rounding_words);
+     }},
+    {"split", [](auto& s, auto what, auto value) { set_split(s.methods.policy.weights.split, what, value); }},
+    {"split_scale",
+     [](auto& s, auto what, auto value) {
+         constexpr std::array<word<bool>, 2> words = {{{"tensor", true}, {"channel", false}}};
+         s.methods.policy.weights.split.per_tensor = parse_word<bool>(what, value, words);
+     }},
+    {"split_gain",
+     [](auto& s, auto what, auto value) { s.methods.policy.weights.split.least_gain = parse_real(what, value); }},
+    {"rescale", [](auto& s, auto what, auto value) { set_rescaling(s.methods, what, value); }},
+    {"absorb", [](auto& s, auto what, auto value) { s.methods.absorb = parse_answer(what, value); }},
+    {"reorder", [](auto& s, auto what, auto value) { set_reordering(s.methods, what, value); }},
+    {"in_order", [](auto& s, auto what, auto value) { s.methods.in_order = parse_answer(what, value); }},
+    {"method_images", [](auto& s, auto what, auto value) { s.methods.images = parse_number(what, value, 1, most); }},
+    {"bias_correction",
+     [](auto& s, auto what, auto value) { s.methods.bias_images = parse_number(what, value, 0, most); }},
     {"scale_input", [](auto& s, auto what, auto value) { s.pixels.scale = parse_real(what, value); }},
     {"mean", [](auto& s, auto what, auto value) { s.pixels.mean = parse_reals(what, value); }},
     {"std", [](auto& s, auto what, auto value) { s.pixels.deviation = parse_reals(what, value); }},
@@ -130,6 +210,8 @@ notch::grain parse_grain(std::string_view what, std::string_view value) {
         return notch::grain::tensor();
     if (value == "channel")
         return notch::grain::channel();
+    if (value == "kernel")
+        return notch::grain::block(1, 1);
     const std::string_view sizes = value.substr(std::min(value.find(':'), value.size() - 1) + 1);
     if (value.starts_with("group:"))
         return notch::grain::group(parse_number(std::string(what) + ", inputs of a group,", sizes, 1, widest));
@@ -137,7 +219,17 @@ notch::grain parse_grain(std::string_view what, std::string_view value) {
         return notch::grain::block(
             parse_number(std::string(what) + ", outputs of a block,", sizes.substr(0, cross), 1, widest),
             parse_number(std::string(what) + ", inputs of a block,", sizes.substr(cross + 1), 1, widest));
-    refuse(what, value, "tensor, channel, group:N (as group:32) or block:OxI (as block:16x16)");
+    refuse(what, value, "tensor, channel, kernel, group:N (as group:32) or block:OxI (as block:16x16)");
+}
+
+std::vector<notch::grain> parse_grains(std::string_view what, std::string_view value) {
+    std::vector<notch::grain> list;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = std::min(value.find(',', at), value.size());
+        list.push_back(parse_grain(what, value.substr(at, end - at)));
+        at = end + 1;
+    }
+    return list;
 }
 
 void apply(network_settings& settings, std::string_view what, const named_value& setting) {
@@ -163,6 +255,33 @@ void apply(notch::layer_override& layer, std::string_view what, const named_valu
         refuse_name(what, "weights, activations, grain and fit");
 }
 
-const char* name_of(notch::weight_fit fit) { return fit == notch::weight_fit::min_max ? "minmax" : "mse"; }
+const char* name_of(notch::weight_fit fit) {
+    for (const word<notch::weight_fit>& each : fit_words)
+        if (each.value == fit)
+            return each.name.data();
+    return "mse";
+}
+
+std::string name_of(const notch::split_policy& split) {
+    for (const word<notch::split_taps>& each : tap_words)
+        if (split.bits != 0 && each.value == split.taps)
+            return std::string(each.name) + ":" + std::to_string(split.bits);
+    return "none";
+}
+
+std::string rescaling_name(const notch::quantization_recipe& methods) {
+    for (const word<rescaling>& each : rescale_words)
+        if (methods.rescale && each.value.rule == methods.rescaling.rule &&
+            each.value.powers_of_two == methods.rescaling.powers_of_two)
+            return std::string(each.name);
+    return "none";
+}
+
+std::string reordering_name(const notch::quantization_recipe& methods) {
+    for (const word<notch::reorder_method>& each : reorder_words)
+        if (methods.reorder && each.value == methods.ordering.method)
+            return std::string(each.name);
+    return "none";
+}
 
 } // namespace tool

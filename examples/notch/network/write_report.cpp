@@ -27,8 +27,8 @@ void write_report(const network_settings& settings, const quantized_network& net
     notch::report_inputs inputs;
     inputs.name = settings.model.substr(settings.model.find_last_of('/') + 1);
     inputs.machine = std::string(notch::simd::default_arch::name) + ", one image on one thread";
-    inputs.method = settings.bias_correction == 0 ? "" : "biases corrected";
-    inputs.policy = settings.policy;
+    inputs.method = settings.methods.bias_images == 0 ? "" : "biases corrected";
+    inputs.policy = settings.methods.policy;
     inputs.seed = settings.seed;
     inputs.images = floats;
     inputs.sensitivity = true;
