@@ -13,7 +13,7 @@ command -v node >/dev/null || { echo "skipped: node is not installed"; exit 77; 
 [ -e "$model" ] || { echo "skipped: $(basename "$model") is not there"; exit 77; }
 mkdir -p "$folder"
 status=0
-for setting in "8 8 channel pot" "4 8 channel pot" "4 4 channel pot" "4 8 group:8 pot" "2 8 channel pot" "8 8 channel fixed"; do
+for setting in "8 8 channel pot" "4 8 channel pot" "4 4 channel pot" "4 8 group:8 pot" "4 8 block:8x8 pot" "4 8 split:4 pot" "8 8 split:8 pot" "2 8 channel pot" "8 8 channel fixed"; do
     set -- $setting
     "$program" "$model" "$images" "$preprocessing" "$folder" "$@"
     for level in disabled basic all; do

@@ -41,11 +41,24 @@ float prepared(std::uint8_t pixel, std::size_t channel, const std::string& how) 
     return how == "half" ? (x / 255 - 0.5F) / 0.25F : (x / 255 - mean[channel]) / deviation[channel];
 }
 
-notch::grain grain_of(const std::string& word) {
+// channel, tensor, group:8, block:8x4, or split:4: per channel, every filter that can be in two parts.
+notch::weight_policy weights_of(int bits, const std::string& word) {
+    notch::weight_policy to;
+    to.bits = bits;
+    if (word == "tensor")
+        to.cut = notch::grain::tensor();
     const std::size_t colon = word.find(':');
-    if (colon != std::string::npos)
-        return notch::grain::group(std::stoul(word.substr(colon + 1)));
-    return word == "tensor" ? notch::grain::tensor() : notch::grain::channel();
+    if (colon == std::string::npos)
+        return to;
+    const std::string kind = word.substr(0, colon);
+    const std::size_t number = std::stoul(word.substr(colon + 1));
+    if (kind == "group")
+        to.cut = notch::grain::group(number);
+    else if (kind == "block")
+        to.cut = notch::grain::block(number, std::stoul(word.substr(word.find('x') + 1)));
+    else
+        to.split = {.bits = static_cast<int>(number), .least_gain = -1000};
+    return to;
 }
 
 void run(std::span<const std::string> words) {
@@ -61,9 +74,8 @@ void run(std::span<const std::string> words) {
         images[i] = prepared(pixels[i / size * size + i % plane * shape[0] + channel], channel, words[2]);
     }
     notch::quantization_policy policy;
-    policy.weights.bits = std::stoi(words[4]);
+    policy.weights = weights_of(std::stoi(words[4]), words[6]);
     policy.activations.bits = std::stoi(words[5]);
-    policy.weights.cut = grain_of(words[6]);
     policy.scales = words[7] == "pot" ? notch::scale_form::power_of_two : notch::scale_form::fixed_point;
     const auto seen = notch::calibrate(net, std::span(images).first(std::min<std::size_t>(count, 128) * size));
     const notch::plan plan = notch::make_plan(seen, policy);

@@ -1,4 +1,5 @@
 #include "catch.hpp"
+#include "deploy/random_network.hpp"
 
 #include <notch/core/random.hpp>
 #include <notch/ptq/fit_weights.hpp>
@@ -132,4 +133,45 @@ TEST_CASE("weights of zeros, and wrong numbers") {
                       containing("group:0"));
     CHECK_THROWS_WITH(fit_weights({zeros, {2, 5, 1, 1}, {}, "w"}, {4, grain::tensor()}, scale_form::real),
                       containing("8 weights"));
+}
+
+TEST_CASE("scales of a row of blocks are real by multipliers that a byte has room for") {
+    notch_test::numbers random(31);
+    for (const int bits : {2, 3, 4, 5, 6}) {
+        std::vector<float> w = random.normals(4 * 16);
+        for (std::size_t k = 0; k < w.size(); ++k) // blocks of 2 x 4 with scales of their own
+            w[k] *= static_cast<float>(1 + 7 * (k / 4 % 4));
+        const weights_to_fit from{w, {4, 16, 1, 1}, {}, "w"};
+        const weight_policy policy{.bits = bits, .cut = grain::block(2, 4), .fit = weight_fit::min_max};
+        const planned_weights fitted = fit_weights(from, policy, scale_form::real);
+        const int f = 7 - bits;
+        REQUIRE(fitted.multipliers.size() == 8);
+        double largest_share = 0;
+        for (std::size_t o = 0; o < 4; ++o)
+            for (std::size_t i = 0; i < 16; ++i) {
+                const std::int32_t m = fitted.multiplier(fitted.block_of(o, i));
+                REQUIRE(m >= 1 << f);
+                REQUIRE(m < 2 << f);
+                REQUIRE(std::abs(m * fitted.codes[o * 16 + i]) <= 128);
+                const double error = std::abs(static_cast<double>(w[o * 16 + i]) - fitted.value(o, i, 0));
+                CHECK(error <= fitted.scale(o, i) / 2 * (1 + 1e-6));
+            }
+        for (std::size_t b = 0; b < 8;
+             ++b) { // no scale is more than one step of its multiplier above what its block needs
+            double most = 0;
+            for (std::size_t o = 2 * (b / 4); o < 2 * (b / 4) + 2; ++o)
+                for (std::size_t i = 4 * (b % 4); i < 4 * (b % 4) + 4; ++i)
+                    most = std::max(most, std::abs(static_cast<double>(w[o * 16 + i])));
+            const double needed = most / ((1 << (bits - 1)) - 1);
+            largest_share = std::max(largest_share, fitted.scale(2 * (b / 4), 4 * (b % 4)) / needed);
+        }
+        CHECK(largest_share >= 1 - 1e-6);
+        CHECK(largest_share <= 1 + exp2_exact(-f) + 1e-6);
+        CHECK(fitted.stored_bits() == 8);
+        CHECK(fit_weights(from, policy, scale_form::power_of_two).multipliers.empty());
+        CHECK(fit_weights(from, {.bits = bits, .cut = grain::channel()}, scale_form::real).multipliers.empty());
+    }
+    const std::vector<float> w = random.normals(16);
+    CHECK(fit_weights({w, {2, 8, 1, 1}, {}, "w"}, {.bits = 7, .cut = grain::group(4)}, scale_form::real)
+              .multipliers.empty());
 }

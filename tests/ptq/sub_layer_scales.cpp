@@ -296,3 +296,31 @@ TEST_CASE("scales that are given are checked") {
     const plan p = make_plan(s.seen, policy_of(4, grain::channel(), scale_form::real));
     CHECK_THROWS_WITH(measure_moments(p, std::vector<float>(5)), containing("5 floats are no whole number"));
 }
+
+TEST_CASE("the golden vector of blocks") {
+    const std::vector<std::vector<double>> w{
+        {0.9, -0.3, 0.1, 0.05}, {0.4, 0.7, -0.08, 0.02}, {0.06, 0.01, 0.5, -0.45}, {-0.03, 0.04, 0.2, 0.6}};
+    struct block {
+        std::size_t row, column;
+        double scale;
+        std::vector<int> codes;
+    };
+    for (const block& b : {block{0, 0, 0.12, {7, -2, 3, 6}}, block{0, 2, 0.1 / 7.5, {7, 4, -6, 2}},
+                           block{2, 0, 0.008, {7, 1, -4, 5}}, block{2, 2, 0.08, {6, -6, 3, 7}}}) {
+        double largest = 0;
+        std::vector<double> values;
+        for (std::size_t r = b.row; r < b.row + 2; ++r)
+            for (std::size_t c = b.column; c < b.column + 2; ++c) {
+                values.push_back(w[r][c]);
+                largest = std::max(largest, std::abs(w[r][c]));
+            }
+        const detail::weight_range range = detail::range_of(4);
+        CHECK(largest / (range.highest + 0.5) == Approx(b.scale).epsilon(1e-12)); // the whole of search_scales
+        for (std::size_t k = 0; k < 4; ++k) {
+            const double steps = values[k] / b.scale;
+            CHECK(std::min(std::floor(steps + 0.5 + 1e-9), range.highest) == b.codes[k]); // ties up, as it was made
+            if (std::abs(steps - std::floor(steps) - 0.5) > 1e-9)
+                CHECK(detail::code_of(values[k], 1 / b.scale, range) == b.codes[k]);
+        }
+    }
+}

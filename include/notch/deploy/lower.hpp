@@ -34,7 +34,13 @@ template <int Bits> [[nodiscard]] auto as_quantized(const planned_weights& from,
     quantized_tensor<q, 4> to;
     const extents<4> shape{from.shape[0], from.shape[1], from.shape[2], from.shape[3]};
     to.codes = dense_tensor<std::int8_t, 4>(shape);
-    std::ranges::copy(from.codes, to.codes.data());
+    const std::size_t taps = from.taps();
+    for (std::size_t k = 0; k < from.codes.size(); ++k) {
+        const std::size_t channel = k / taps;
+        const std::int32_t m =
+            from.multipliers.empty() ? 1 : from.multiplier(from.block_of(channel / shape[1], channel % shape[1]));
+        to.codes.data()[k] = static_cast<std::int8_t>(m * from.codes[k]);
+    }
     to.params.policy.granularity = {from.block_outputs, from.block_inputs};
     const block_grid<4> grid = make_grid(to.params.policy.granularity, shape);
     to.params.blocks.assign(grid.blocks.begin(), grid.blocks.end());
@@ -45,9 +51,10 @@ template <int Bits> [[nodiscard]] auto as_quantized(const planned_weights& from,
 
 /// Calls f with the weights at the width in which they are stored.
 template <class F> auto with_quantized(const planned_weights& from, const std::string& name, const F& f) {
-    if (from.bits <= 2)
+    const bool wide = !from.multipliers.empty();
+    if (from.bits <= 2 && !wide)
         return f(as_quantized<2>(from, name));
-    if (from.bits <= 4)
+    if (from.bits <= 4 && !wide)
         return f(as_quantized<4>(from, name));
     return f(as_quantized<8>(from, name));
 }

@@ -52,7 +52,9 @@ struct unit_convolution {
         double total = 0;
         for (std::size_t i = 0; i < weights.shape[1]; ++i) {
             // Blocks of zeros may have a smaller exponent than the least one: what they are multiplied with does not matter.
-            const double factor = exp2_exact(std::max(weights.exponents[weights.block_of(o, i)] - weights.least[o], 0));
+            const std::size_t block = weights.block_of(o, i);
+            const double factor =
+                exp2_exact(std::max(weights.exponents[block] - weights.least[o], 0)) * weights.multiplier(block);
             for (std::size_t t = 0; t < taps; ++t) {
                 const double w = factor * weights.codes[(o * weights.shape[1] + i) * taps + t] + coarse(o, i, t);
                 to.conv.weights.values.push_back(static_cast<float>(w));

@@ -2,13 +2,14 @@
 /// A plan: every number of a quantized network, decided. What methods return, and what is lowered, simulated and exported.
 ///
 ///     tensor      real = scale * (code - zero_point),              code in [lowest, highest]
-///     weights     real = base[o] * 2^exponents[block] * code       base is 1 where scales are powers of two
+///     weights     real = base[o] * 2^exponents[block] * code       base is 1 where scales are powers of two;
+///                 times multipliers[block], where a row of blocks has some
 ///                 split: plus base[o] * 2^coarse.exponents[o] * coarse code
 ///     sums        real = sum_scale[o] * sum,                       sum_scale[o] = input scale * base[o] * 2^least exponent
 ///     bias        int32 in the scale of the sums
 ///
-/// The scale of weights may change along the inputs only by powers of two, whatever the form of scales: so every sum is an
-/// integer, and one factor per output follows it. Nothing here depends on an instruction set or on a file format.
+/// The scale of weights changes along the inputs only by powers of two and small whole multipliers, whatever the form of scales:
+/// so every sum is an integer, and one factor per output follows it. Nothing here depends on an instruction set or on a file format.
 #pragma once
 
 #include <notch/core/error.hpp>
@@ -54,14 +55,15 @@ struct coarse_weights {
 
 /// Weights of a group as codes.
 struct planned_weights {
-    int bits = 8;                          ///< of a code
-    grain cut{};                           ///< which weights share a scale
-    std::vector<std::size_t> shape{};      ///< [O, I, KH, KW]; KH = KW = 1 for products
-    std::vector<std::int8_t> codes{};      ///< in that order
-    std::size_t block_outputs = 1;         ///< of a block
-    std::size_t block_inputs = 1;          ///< input channels of a block
-    std::vector<std::int32_t> exponents{}; ///< per block, row-major
-    std::vector<double> base{};            ///< [O], floats; 1 where scales are powers of two
+    int bits = 8;                            ///< of a code
+    grain cut{};                             ///< which weights share a scale
+    std::vector<std::size_t> shape{};        ///< [O, I, KH, KW]; KH = KW = 1 for products
+    std::vector<std::int8_t> codes{};        ///< in that order
+    std::size_t block_outputs = 1;           ///< of a block
+    std::size_t block_inputs = 1;            ///< input channels of a block
+    std::vector<std::int32_t> exponents{};   ///< per block, row-major
+    std::vector<std::uint8_t> multipliers{}; ///< per block, such that multiplier times code fits a byte; or none: 1
+    std::vector<double> base{};              ///< [O], floats; 1 where scales are powers of two
     std::vector<std::int32_t>
         least{}; ///< [O]: smallest exponent among the blocks, and the coarse part, that have codes other than 0
     std::optional<coarse_weights> coarse{}; ///< none: weights are not split
@@ -96,7 +98,16 @@ struct planned_weights {
     }
     /// Scale of one weight.
     [[nodiscard]] double scale(std::size_t o, std::size_t i) const noexcept {
-        return base[o] * exp2_exact(exponents[block_of(o, i)]);
+        return base[o] * exp2_exact(exponents[block_of(o, i)]) * multiplier(block_of(o, i));
+    }
+    /// Of a block.
+    [[nodiscard]] std::int32_t multiplier(std::size_t block) const noexcept {
+        return multipliers.empty() ? 1 : multipliers[block];
+    }
+    /// Bits in which codes are stored, those of the coarse part with them: 2, 4 or 8.
+    [[nodiscard]] int stored_bits() const noexcept {
+        const int widest = !multipliers.empty() ? 8 : coarse ? std::max(bits, coarse->bits) : bits;
+        return widest <= 2 ? 2 : widest <= 4 ? 4 : 8;
     }
 };
 
@@ -125,8 +136,7 @@ struct plan {
 
 /// Bytes of the weights of a group as they are packed at 2, 4 or 8 bits, with scales and biases, without padding.
 [[nodiscard]] inline std::size_t stored_bytes(const planned_weights& weights, scale_form scales) noexcept {
-    const int widest = weights.coarse ? std::max(weights.bits, weights.coarse->bits) : weights.bits; // one for both
-    const std::size_t width = widest <= 2 ? 2 : widest <= 4 ? 4 : 8;
+    const auto width = static_cast<std::size_t>(weights.stored_bits());
     const std::size_t base = scales == scale_form::power_of_two ? 0 : 4 * weights.base.size();
     std::size_t bytes = ceil_div(weights.codes.size() * width, 8) + weights.exponents.size() + base;
     if (weights.coarse)

@@ -10,7 +10,8 @@
 /// | powers of two | the scale as it stands, times 2^-3 .. 2 in the first pass, 1/2 and 2 after it |
 /// | others, of weights that are split | as powers of two, times the base of the coarse part |
 /// | others, one block in a row | max abs(w) / (2^(b-1) - 1/2) times `lowest` .. `highest`, in `candidates` steps, both ends included |
-/// | others, several blocks in a row | base times 2^-k: 20 bases from 0.6 to 1.4 times the largest scale, for each of them k by passes |
+/// | others, several blocks in a row, up to 6 bits | the scale as it stands, times 2^-1 .. 2^(1/2) in steps of 2^(1/8); then rounded as fit_weights does |
+/// | the same, 7 and 8 bits | base times 2^-k: 21 bases from 0.6 to 1.4 times the largest scale, for each of them k by passes |
 ///
 /// It starts at the scales of the plan, or at those of a coarser plan where these are better: so no error grows, and a finer
 /// grain is never worse than the one it refines.
@@ -63,8 +64,9 @@ class row_search {
 public:
     row_search(block_row& row, const planned_weights& weights, std::size_t first_output, scale_form form, double floor,
                const scale_search_options& options)
-        : row_(row), has_base_(weights.coarse.has_value()), form_(form), floor_(std::max(floor, exp2_exact(-100))),
-          options_(options), top_code_(range_of(weights.bits).highest), depth_(weights.shape[1] * weights.taps()) {
+        : row_(row), has_base_(weights.coarse.has_value()), has_multipliers_(!weights.multipliers.empty()), form_(form),
+          floor_(std::max(floor, exp2_exact(-100))), options_(options), top_code_(range_of(weights.bits).highest),
+          depth_(weights.shape[1] * weights.taps()) {
         const std::size_t taps = weights.taps();
         for (std::size_t h = 0; h < weights.blocks(); ++h) {
             begins_.push_back(h * weights.block_inputs * taps);
@@ -83,6 +85,9 @@ public:
             }
         } else if (scales_.size() == 1) {
             search_grid();
+        } else if (has_multipliers_) {
+            for (std::size_t pass = 0; pass < options_.passes && step_freely(); ++pass) {
+            }
         } else {
             search_bases();
         }
@@ -147,6 +152,17 @@ private:
         }
         return changed;
     }
+    /// Steps of 2^(1/8); multipliers round what is found to as much.
+    bool step_freely() {
+        bool changed = false;
+        for (std::size_t h = 0; h < scales_.size(); ++h) {
+            std::vector<double> candidates;
+            for (int i = -8; i <= 4; ++i)
+                candidates.push_back(as_float(scales_[h] * std::exp2(i / 8.0)));
+            changed = choose(h, candidates) || changed;
+        }
+        return changed;
+    }
     [[nodiscard]] static double as_float(double x) noexcept { return static_cast<double>(static_cast<float>(x)); }
     void search_grid() {
         const double whole = row_.largest(0, depth_) / (top_code_ + 0.5);
@@ -199,6 +215,7 @@ private:
 
     block_row& row_;
     bool has_base_; // that of the coarse part
+    bool has_multipliers_;
     scale_form form_;
     double floor_;
     const scale_search_options& options_;
@@ -248,6 +265,27 @@ private:
     return codes;
 }
 
+/// Weights in the blocks of one plan with the scales of a coarser one.
+[[nodiscard]] inline planned_weights with_scales_of(const planned_weights& coarser, planned_weights to,
+                                                    std::span<const double> values) {
+    to.base = coarser.base;
+    for (std::size_t o = 0; o < to.shape[0]; o += to.block_outputs)
+        for (std::size_t i = 0; i < to.shape[1]; i += to.block_inputs) {
+            const std::size_t from = coarser.block_of(o, i);
+            to.exponents[to.block_of(o, i)] = coarser.exponents[from];
+            if (!to.multipliers.empty())
+                to.multipliers[to.block_of(o, i)] = static_cast<std::uint8_t>(coarser.multiplier(from));
+        }
+    const weight_range range = range_of(to.bits);
+    for (std::size_t k = 0; k < values.size(); ++k) {
+        const std::size_t channel = k / to.taps();
+        const double scale = to.scale(channel / to.shape[1], channel % to.shape[1]);
+        to.codes[k] = static_cast<std::int8_t>(code_of(values[k], 1 / scale, range));
+    }
+    find_least(to);
+    return to;
+}
+
 } // namespace detail
 
 /// Searches the scales of the weights of group g of a plan, see above, and rounds them; with centred errors the bias takes
@@ -292,6 +330,13 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
     planned_weights found = weights.coarse ? detail::with_fine_scales(weights, from.values, scales)
                                            : fit_weights(to_fit, policy, of.scales, scales);
     result.after = detail::error_of(found, used);
+    if (coarser != nullptr && !weights.coarse) { // rounding of scales may have lost what the coarser plan had
+        planned_weights same = detail::with_scales_of(*coarser, weights, targets);
+        if (const double error = detail::error_of(same, used); error < result.after) {
+            result.after = error;
+            found = std::move(same);
+        }
+    }
     if (result.after > result.before ||
         !detail::sums_fit(found, 0, found.shape[0])) { // bounds of the sums took scales back
         result.after = result.before;
