@@ -43,7 +43,9 @@
 #include <notch/deploy/as_qdq.hpp>
 #include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
+#include <notch/deploy/pipeline.hpp>
 #include <notch/deploy/program.hpp>
+#include <notch/deploy/refine_in_order.hpp>
 #include <notch/deploy/run.hpp>
 #include <notch/deploy/simulate.hpp>
 
@@ -87,14 +89,24 @@
 #include <notch/observe/observer.hpp>
 #include <notch/observe/percentile.hpp>
 
+#include <notch/ptq/absorb_bias.hpp>
 #include <notch/ptq/calibrate.hpp>
+#include <notch/ptq/channel_statistics.hpp>
+#include <notch/ptq/choose_ranges.hpp>
+#include <notch/ptq/coarse_fine_split.hpp>
 #include <notch/ptq/fit_activations.hpp>
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_groups.hpp>
 #include <notch/ptq/make_plan.hpp>
+#include <notch/ptq/measure_moments.hpp>
+#include <notch/ptq/mutual_rescale.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/policy.hpp>
 #include <notch/ptq/prepare.hpp>
+#include <notch/ptq/refine_weights.hpp>
+#include <notch/ptq/round_to_results.hpp>
+#include <notch/ptq/sub_layer_reorder.hpp>
+#include <notch/ptq/sub_layer_scales.hpp>
 
 #include <notch/quant/canonical_bytes.hpp>
 #include <notch/quant/fit.hpp>

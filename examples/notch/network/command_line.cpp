@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 namespace tool {
@@ -67,6 +68,7 @@ struct command_line {
     CLI::App app{"notch", "notch"};
     network_settings settings{};
     std::vector<named_value> flags{};
+    std::map<std::string, std::string> switches{}; ///< those that were given have a value
 };
 
 void add_setting(command_line& line, CLI::App& to, const std::string& flag, const std::string& name,
@@ -80,11 +82,10 @@ void add_setting(command_line& line, CLI::App& to, const std::string& flag, cons
         ->type_name(type);
 }
 
-/// The same; the flag may stand alone.
+/// A flag that stands alone, or takes a value behind =.
 void add_switch(command_line& line, CLI::App& to, const std::string& flag, const std::string& name,
-                const std::string& type, const std::string& text) {
-    add_setting(line, to, flag, name, type, text);
-    to.get_option(flag)->expected(0, 1);
+                const std::string& alone, const std::string& text) {
+    to.add_flag(flag + "{" + alone + "}", line.switches[name], text);
 }
 
 void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text,
@@ -135,14 +136,15 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
         "weights in a coarse and a fine part: centre:4, peak:4 or all:4, 4 bits of the coarse part (default none)");
     add_setting(line, to, "--split-scale", "split_scale", "G", "of the coarse part: channel, tensor (default channel)");
     add_setting(line, to, "--split-gain", "split_gain", "DB", "what a layer must gain to be split (default 3)");
-    add_switch(line, to, "--rescale", "rescale", "RULE",
-               "rescale channels between layers: least-noise, mutual or equalize, with -pot by powers of two (alone: "
-               "least-noise)");
-    add_switch(line, to, "--absorb", "absorb", "yes|no", "move biases that ReLUs let pass behind them");
-    add_switch(line, to, "--reorder", "reorder", "RULE",
-               "reorder channels for blocks: sort, greedy, evolution (alone: evolution)");
-    add_switch(line, to, "--in-order", "in_order", "yes|no",
-               "results are those of layers behind quantized ones; no: behind float ones (default yes)");
+    add_switch(
+        line, to, "--rescale", "rescale", "least-noise",
+        "rescale channels between layers; --rescale=mutual or =equalize: by another rule; with -pot by powers of "
+        "two");
+    add_switch(line, to, "--absorb", "absorb", "yes", "move biases that ReLUs let pass behind them");
+    add_switch(line, to, "--reorder", "reorder", "evolution",
+               "reorder channels for blocks; --reorder=sort or =greedy: faster");
+    add_setting(line, to, "--in-order", "in_order", "yes|no",
+                "results are those of layers behind quantized ones; no: behind float ones (default yes)");
     add_setting(line, to, "--method-images", "method_images", "N",
                 "calibration images that methods look at (default 128)");
     add_setting(line, to, "--first-last", "first_last", "B",
@@ -245,6 +247,9 @@ void check_files(const std::string& name, const network_settings& settings) {
     check_files(name, settings);
     if (!settings.recipe.empty())
         read_recipe(settings, settings.recipe);
+    for (const auto& [flag, value] : line.switches)
+        if (!value.empty())
+            line.flags.push_back({flag, value});
     for (const named_value& flag : line.flags)
         try {
             apply_flag(settings, flag_of(flag.name), flag);

@@ -70,7 +70,8 @@ struct scale_range {
     std::vector<std::string> row{plan.net.layers[group.where.layer].name, operators_of(plan, group.where)};
     if (group.weights) {
         const notch::planned_weights& weights = *group.weights;
-        row.insert(row.end(), {std::to_string(weights.bits), to_string(weights.cut), text_of(weights, plan.scales),
+        const std::string coarse = weights.coarse ? "+" + std::to_string(weights.coarse->bits) : "";
+        row.insert(row.end(), {std::to_string(weights.bits) + coarse, to_string(weights.cut), text_of(weights, plan.scales),
                                grouped(notch::stored_bytes(weights, plan.scales)),
                                weights.floored.empty() ? "" : std::to_string(weights.floored.size())});
     } else {
@@ -113,6 +114,8 @@ struct scale_range {
                          {"largest_scale", highest},
                          {"bytes", notch::stored_bytes(weights, plan.scales)},
                          {"floored_channels", weights.floored}};
+        if (weights.coarse)
+            to["weights"]["coarse_bits"] = weights.coarse->bits;
     }
     if (const auto& codes = plan.tensors[group.where.output])
         to["result"] = {{"bits", codes->bits}, {"scale", codes->scale}, {"zero_point", codes->zero_point}};

@@ -113,7 +113,7 @@ void set_rescaling(notch::quantization_recipe& methods, std::string_view what, s
     methods.rescale = value != "none";
     if (!methods.rescale)
         return;
-    const rescaling chosen = value.empty() ? rescale_words[0].value : parse_word<rescaling>(what, value, rescale_words);
+    const rescaling chosen = parse_word<rescaling>(what, value, rescale_words);
     methods.rescaling.rule = chosen.rule;
     methods.rescaling.powers_of_two = chosen.powers_of_two;
 }
@@ -121,13 +121,11 @@ void set_rescaling(notch::quantization_recipe& methods, std::string_view what, s
 void set_reordering(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
     methods.reorder = value != "none";
     if (methods.reorder)
-        methods.ordering.method = value.empty() ? notch::reorder_method::evolution
-                                                : parse_word<notch::reorder_method>(what, value, reorder_words);
+        methods.ordering.method = parse_word<notch::reorder_method>(what, value, reorder_words);
 }
 
-/// Yes where a flag stands alone.
 [[nodiscard]] bool parse_answer(std::string_view what, std::string_view value) {
-    return value.empty() || parse_word<bool>(what, value, answers);
+    return parse_word<bool>(what, value, answers);
 }
 
 struct setting_rule {

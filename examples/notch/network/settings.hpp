@@ -58,7 +58,7 @@ struct named_value {
 
 /// Sets what a recipe may hold: weights, activations, grain, scale, observer, fit, rounding, split, split_scale, split_gain,
 /// rescale, absorb, reorder, in_order, method_images, bias_correction, first_last, residual, calibration_images, seed,
-/// scale_input, mean, std. An empty value is that of a flag that stands alone. `what` stands for the setting in messages. Raises std::runtime_error.
+/// scale_input, mean, std. `what` stands for the setting in messages. Raises std::runtime_error.
 void apply(network_settings& settings, std::string_view what, const named_value& setting);
 
 /// Sets something for one layer: weights, activations, grain or fit.

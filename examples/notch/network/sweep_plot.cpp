@@ -2,8 +2,8 @@
 /// The picture of a sweep: blocks in their own order and reordered, beside per tensor and per channel.
 #include "sweep_plot.hpp"
 
-#include "scores.hpp"
 #include "../report.hpp"
+#include "scores.hpp"
 
 #include <array>
 

@@ -59,13 +59,23 @@ template <class F> auto with_quantized(const planned_weights& from, const std::s
     return f(as_quantized<8>(from, name));
 }
 
-/// Calls f with the coarse part, among all taps of the filters.
+/// Calls f with the coarse part: its own taps where they lie in the middle of the filters, as kernels take them; otherwise among
+/// all taps.
 template <class F> auto with_coarse(const planned_weights& from, const std::string& name, const F& f) {
+    const coarse_weights& part = *from.coarse;
     planned_weights coarse;
-    coarse.bits = from.coarse->bits;
+    coarse.bits = part.bits;
     coarse.shape = from.shape;
     coarse.block_inputs = from.shape[1];
-    coarse.exponents = from.coarse->exponents;
+    coarse.exponents = part.exponents;
+    bool is_centred = true;
+    for (std::size_t axis = 0; axis < 2; ++axis)
+        is_centred = is_centred && 2 * part.first[axis] + part.extent[axis] == from.shape[axis + 2];
+    if (is_centred) {
+        std::ranges::copy(part.extent, coarse.shape.begin() + 2);
+        coarse.codes = part.codes;
+        return with_quantized(coarse, name, f);
+    }
     for (std::size_t row = 0; row < from.shape[0] * from.shape[1]; ++row)
         for (std::size_t t = 0; t < from.taps(); ++t)
             coarse.codes.push_back(from.coarse_code(row / from.shape[1], row % from.shape[1], t));

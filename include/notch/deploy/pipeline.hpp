@@ -43,6 +43,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,18 @@ namespace detail {
                                                          std::size_t most) {
     const std::size_t size = element_count(net.tensors[net.input].shape);
     return images.first(std::min(most * size, images.size()));
+}
+
+/// Names of the first and the last layer with weights.
+[[nodiscard]] inline std::vector<std::string> ends_of(const network& net) {
+    std::vector<std::string> names;
+    for (const layer& l : net.layers)
+        if (has_weights(l.op)) {
+            if (names.size() == 2)
+                names.pop_back();
+            names.push_back(l.name);
+        }
+    return names;
 }
 
 /// Whether a grain has blocks that an order of channels matters to.
@@ -112,6 +125,9 @@ template <executor Executor = serial>
         options.bits = recipe.policy.weights.bits;
         options.scales = recipe.policy.scales;
         options.overrides = recipe.policy.overrides;
+        if (recipe.policy.first_last_bits != 0) // other bits, and not many weights
+            for (const std::string& name : detail::ends_of(to))
+                options.left_out.push_back(name);
         to = reorder_for(to, recipe.policy.weights.cut, seen, options, run).net;
     }
     return to;

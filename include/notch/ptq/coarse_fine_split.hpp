@@ -131,11 +131,20 @@ private:
                 best = mantissa;
             }
         }
+        for (std::size_t o = first_of(row); o < end_of(row) && !from_.floors.empty(); ++o)
+            if (from_.floors[o] > 0 && largest_of(o) < from_.floors[o] * fine_.highest)
+                to_.floored.push_back(static_cast<std::uint32_t>(o));
         for (int cap = split_shift; cap >= 0; --cap) {
             static_cast<void>(try_row(row, best, cap));
             if (sums_fit(to_, first_of(row), end_of(row)))
                 break;
         }
+    }
+    [[nodiscard]] double largest_of(std::size_t o) const noexcept {
+        double largest = 0;
+        for (std::size_t k = 0; k < depth(); ++k)
+            largest = std::max(largest, std::abs(weight(o, k)));
+        return largest;
     }
     /// What is tried for m: 1 where scales are powers of two.
     [[nodiscard]] std::vector<double> mantissas(std::size_t row) const {

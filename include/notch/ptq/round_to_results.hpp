@@ -103,12 +103,17 @@ scale_search_result round_to_results(plan& of, std::size_t g, const layer_moment
     for (const double e : used.energy)
         result.energy += e;
     result.before = detail::error_of(weights, used);
+    const std::vector<std::int8_t> nearest = weights.codes;
     detail::run_tasks(detail::executor_ref(run), moments.outputs, [&](std::size_t o) {
         detail::output_rounding rounding(weights, from, used, o, options.damping);
         for (std::size_t pass = 0; pass < options.passes && rounding.pass(); ++pass) {
         }
     });
     detail::find_least(weights);
+    if (!detail::sums_fit(weights, 0, weights.shape[0])) { // hardly ever: sums stood just below their bound
+        weights.codes = nearest;
+        detail::find_least(weights);
+    }
     result.after = detail::error_of(weights, used);
     weights.bias = options.centred ? detail::bias_keeping_means(of, g, from, weights, moments)
                                    : detail::bias_codes(of, g, from, weights);
