@@ -43,6 +43,7 @@
 #include <notch/deploy/as_qdq.hpp>
 #include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
+#include <notch/deploy/plan_file.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/run.hpp>
 #include <notch/deploy/simulate.hpp>
