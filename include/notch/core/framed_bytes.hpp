@@ -11,7 +11,7 @@
 ///
 /// The reader trusts nothing: lengths are compared with what is there before anything is read, and
 /// nothing is allocated by a number that comes from the bytes. Observers (observe/byte_frame.hpp), quantized tensors
-/// (quant/canonical_bytes.hpp) and plans (deploy/plan_bytes.hpp) use it.
+/// (quant/canonical_bytes.hpp) and plans (deploy/plan_writer.hpp) use it.
 #pragma once
 
 #include <notch/core/checksum.hpp>

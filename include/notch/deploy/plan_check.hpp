@@ -16,6 +16,7 @@
 #include <notch/core/config.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/deploy/plan_check_chain.hpp>
 #include <notch/deploy/plan_check_weights.hpp>
 #include <notch/model/network.hpp>
 #include <notch/model/shapes.hpp>
@@ -63,31 +64,23 @@ private:
     template <class... Parts> [[noreturn]] NOTCH_COLD void fail(const Parts&... parts) const {
         raise<format_error>(label_, ": ", parts...);
     }
-    /// What validate says about the network becomes a format_error.
+    /// What the model room says about the network becomes a format_error.
     void check_network() const {
+        const auto check = [this] {
+            validate(net_);
+            for (std::size_t t = 0; t < net_.tensors.size(); ++t) // those that no layer writes have any shape, or none
+                if (!net_.tensors[t].shape.empty())
+                    check_shape(tensor_text(net_, t), net_.tensors[t].shape);
+        };
 #if NOTCH_HAS_EXCEPTIONS
         try {
-            validate(net_);
-        } catch (const format_error&) {
-            throw;
+            check();
         } catch (const error& wrong) {
             fail(wrong.what());
         }
 #else
-        validate(net_);
+        check();
 #endif
-        for (std::size_t t = 0; t < net_.tensors.size(); ++t) // those that no layer writes have any shape
-            if (!net_.tensors[t].shape.empty())
-                check_extents(t);
-    }
-    void check_extents(std::size_t t) const {
-        std::size_t count = 1;
-        for (const std::size_t extent : net_.tensors[t].shape) {
-            if (extent == 0 || extent > most_elements / count)
-                fail(tensor_text(net_, t), " has extents ", net_.tensors[t].shape, "; 1 to ", most_elements,
-                     " elements are possible");
-            count *= extent;
-        }
     }
     void check_counts() const {
         if (of_.tensors.size() != net_.tensors.size())
@@ -136,7 +129,7 @@ private:
         const layer& first = net_.layers[where.layer];
         if (where.inputs != first.inputs)
             refuse_plan(at_, "inputs ", where.inputs, "; the layer reads ", first.inputs);
-        check_chain(where);
+        chain_checker(net_, readers_, taken_, at_).check(where);
         for (const std::size_t input : where.inputs)
             check_exists(input);
         if (where.residual)
@@ -145,57 +138,6 @@ private:
         check_ranks(where);
         check_codes(where);
         check_weights(g);
-    }
-    /// Takes a layer into the group.
-    void take(std::size_t i) {
-        if (taken_[i])
-            refuse_plan(at_, layer_text(net_, i), " is in two groups, or before the tensor that codes enter");
-        taken_[i] = true;
-    }
-    /// The layers behind the first one: a sum that takes a residual, and clips.
-    void check_chain(const layer_group& where) {
-        const operation& op = net_.layers[where.layer].op;
-        layer_group found;
-        found.output = net_.layers[where.layer].output;
-        std::size_t last = where.layer;
-        take(last);
-        if (const auto* own = std::get_if<clip>(&op)) {
-            found.lowest = own->lowest;
-            found.highest = own->highest;
-        }
-        const bool takes_clips = has_weights(op) || std::holds_alternative<sum>(op) || std::holds_alternative<clip>(op);
-        bool clipped = false;
-        while (last != where.last) {
-            const std::vector<std::size_t>& readers = readers_[found.output];
-            if (readers.size() != 1 || readers[0] == net_.layers.size())
-                refuse_plan(at_, "the last layer is ", where.last, ", but ", tensor_text(net_, found.output), " has ",
-                            readers.size(), " readers, or is the result");
-            last = readers[0];
-            const layer& next = net_.layers[last];
-            if (const auto* limits = std::get_if<clip>(&next.op); limits != nullptr && takes_clips) {
-                found.lowest = std::clamp(found.lowest, limits->lowest, limits->highest);
-                found.highest = std::clamp(found.highest, limits->lowest, limits->highest);
-                clipped = true;
-            } else if (std::holds_alternative<sum>(next.op) && taps_of(net_.layers[where.layer]) != 0 && !clipped &&
-                       !found.residual) {
-                found.residual = next.inputs[next.inputs[0] == found.output ? 1 : 0];
-            } else {
-                refuse_plan(at_, layer_text(net_, last), " cannot stand in this group");
-            }
-            take(last);
-            found.output = next.output;
-        }
-        if (where.output != found.output)
-            refuse_plan(at_, "the output is tensor ", where.output, "; the last layer writes ", found.output);
-        if (where.residual != found.residual)
-            refuse_plan(at_, "the residual is ", number_text(where.residual), "; the layers add ",
-                        number_text(found.residual));
-        if (where.lowest != found.lowest || where.highest != found.highest)
-            refuse_plan(at_, "bounds [", where.lowest, ", ", where.highest, "]; the layers give [", found.lowest, ", ",
-                        found.highest, "]");
-    }
-    [[nodiscard]] static std::string number_text(const std::optional<std::size_t>& tensor) {
-        return tensor ? text("tensor ", *tensor) : std::string("none");
     }
     void check_exists(std::size_t tensor) const {
         if (!exists_[tensor])

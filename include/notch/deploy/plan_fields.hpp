@@ -12,6 +12,7 @@
 #include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 namespace notch::detail {
@@ -170,5 +171,28 @@ template <plain_number T> inline constexpr std::size_t bytes_in_file = std::same
 template <class T>
 inline constexpr bool lies_as_in_file = std::endian::native == std::endian::little&& bytes_in_file<T> == sizeof(T) &&
                                         !std::same_as<T, bool>;
+
+/// The bits of a number as they stand in a file.
+template <plain_number T> [[nodiscard]] constexpr std::uint64_t bits_of_number(T x) noexcept {
+    if constexpr (std::same_as<T, float>)
+        return std::bit_cast<std::uint32_t>(x);
+    else if constexpr (std::same_as<T, double>)
+        return std::bit_cast<std::uint64_t>(x);
+    else if constexpr (std::same_as<T, bool>)
+        return x ? 1 : 0;
+    else
+        return static_cast<std::make_unsigned_t<T>>(x);
+}
+/// The number of bits that bits_of_number gave.
+template <plain_number T> [[nodiscard]] constexpr T number_of_bits(std::uint64_t bits) noexcept {
+    if constexpr (std::same_as<T, float>)
+        return std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    else if constexpr (std::same_as<T, double>)
+        return std::bit_cast<double>(bits);
+    else if constexpr (std::same_as<T, bool>)
+        return bits != 0;
+    else
+        return static_cast<T>(static_cast<std::make_unsigned_t<T>>(bits));
+}
 
 } // namespace notch::detail

@@ -24,8 +24,10 @@
 #pragma once
 
 #include <notch/core/error.hpp>
-#include <notch/deploy/plan_bytes.hpp>
 #include <notch/deploy/plan_check.hpp>
+#include <notch/deploy/plan_fields.hpp>
+#include <notch/deploy/plan_reader.hpp>
+#include <notch/deploy/plan_writer.hpp>
 #include <notch/io/file_bytes.hpp>
 #include <notch/ptq/plan.hpp>
 
