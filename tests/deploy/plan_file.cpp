@@ -191,6 +191,8 @@ void check_same_export(const notch::plan& a, const notch::plan& b) {
     network_builder b(2, {2, 4, 3});
     b.conv(3, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
     const std::size_t skip = b.add(notch::clip{});
+    b.conv(2, 1, {});
+    b.add(notch::clip{});
     b.conv(3, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
     b.add(notch::sum{}, {b.at, skip});
     b.add(notch::clip{0, 6});
@@ -265,12 +267,12 @@ TEST_CASE("constant maps before the input stay in a plan that is read") {
     network_builder b(9, {3, 5, 4});
     b.add(notch::affine_map{{0.5F}, {1, 2, 3}});
     b.add(notch::affine_map{{}, {-1}});
-    b.conv(4, 3, {});
+    b.conv(4, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
     const notch::plan plan = notch::make_plan(notch::calibrate(b.net, b.random.normals(2 * 60)));
     REQUIRE(plan.input != plan.net.input);
     const notch::plan again = notch::plan_from_bytes(notch::plan_bytes(plan));
     check_equal(plan, again);
-    CHECK(std::get<notch::affine_map>(again.net.layers[0].op).offset == std::vector<float>{1, 2, 3});
+    CHECK(std::get<notch::affine_map>(again.net.layers[0].op).offset == std::vector<float>{0, 1, 2});
 }
 
 TEST_CASE("plans are saved and loaded") {
@@ -366,9 +368,9 @@ TEST_CASE("plans that contradict themselves are refused by name") {
     using notch::plan;
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     const plan good = small_plan();
-    REQUIRE(good.groups.size() == 5);
-    REQUIRE(good.groups[1].weights->coarse);
-    REQUIRE(good.groups[1].where.residual);
+    REQUIRE(good.groups.size() == 7);
+    REQUIRE(good.groups[2].weights->coarse);
+    REQUIRE(good.groups[2].where.residual);
 
     SECTION("network") {
         refuses([](plan& p) { std::get<notch::convolution>(p.net.layers[0].op).weights.values[3] = nan; },
@@ -409,19 +411,19 @@ TEST_CASE("plans that contradict themselves are refused by name") {
         refuses([](plan& p) { p.groups[0].where.inputs[0] = 100; }, "the layer reads");
         refuses([](plan& p) { p.groups[0].where.output = 100; }, "the last layer writes");
         refuses([](plan& p) { p.groups[0].where.residual = 0; }, "the residual is tensor 0");
-        refuses([](plan& p) { p.groups[1].where.residual.reset(); }, "the residual is none");
-        refuses([](plan& p) { p.groups[1].where.highest = 5; }, "bounds [0, 5]; the layers give [0, 6]");
-        refuses([](plan& p) { p.groups[1].where.lowest = nan; }, "bounds");
+        refuses([](plan& p) { p.groups[2].where.residual.reset(); }, "the residual is none");
+        refuses([](plan& p) { p.groups[2].where.highest = 5; }, "bounds [0, 5]; the layers give [0, 6]");
+        refuses([](plan& p) { p.groups[2].where.lowest = nan; }, "bounds");
         refuses([](plan& p) { std::swap(p.groups[0], p.groups[1]); }, "no earlier group writes");
         refuses([](plan& p) { p.groups.pop_back(); }, "is in no group");
-        refuses([](plan& p) { p.groups[2] = p.groups[1]; }, "is in two groups");
+        refuses([](plan& p) { p.groups[3] = p.groups[2]; }, "is in two groups");
         refuses([](plan& p) { p.groups.resize(100); }, "100 groups");
     }
     SECTION("weights") {
         refuses([](plan& p) { p.groups[0].weights.reset(); }, "the group none");
-        refuses([](plan& p) { p.groups[2].weights = p.groups[0].weights; }, "the layer has no weights");
+        refuses([](plan& p) { p.groups[3].weights = p.groups[0].weights; }, "the layer has no weights");
         refuses([](plan& p) { p.groups[0].weights->bits = 1; }, "bits is 1");
-        refuses([](plan& p) { p.groups[1].weights->codes[7] = 8; }, "codes[7] is 8, outside [-8, 7] of 4 bits");
+        refuses([](plan& p) { p.groups[2].weights->codes[7] = 8; }, "codes[7] is 8, outside [-8, 7] of 4 bits");
         refuses([](plan& p) { p.groups[0].weights->codes.pop_back(); }, "codes has 53 elements, not 54");
         refuses([](plan& p) { p.groups[0].weights->shape = {3, 2, 1, 9}; }, "the layer has [3, 2, 3, 3]");
         refuses([](plan& p) { p.groups[0].weights->shape.pop_back(); }, "the layer has [3, 2, 3, 3]");
@@ -438,16 +440,74 @@ TEST_CASE("plans that contradict themselves are refused by name") {
         refuses([](plan& p) { p.groups[0].weights->bias.clear(); }, "bias has 0 elements, not 3");
         refuses([](plan& p) { p.groups[0].weights->floored = {3}; }, "floored[0] is 3");
         refuses([](plan& p) { p.groups[0].weights->floored = {1, 1}; }, "floored[1] is 1");
-        refuses([](plan& p) { p.groups[4].weights.emplace(); }, "the layer has no weights");
+        refuses([](plan& p) { p.groups[6].weights.emplace(); }, "the layer has no weights");
     }
     SECTION("coarse part") {
-        refuses([](plan& p) { p.groups[1].weights->coarse->first[0] = 3; }, "coarse: 1 taps from tap 3 along axis 0");
-        refuses([](plan& p) { p.groups[1].weights->coarse->extent[1] = 0; }, "0 taps from tap 1 along axis 1");
-        refuses([](plan& p) { p.groups[1].weights->coarse->bits = 0; }, "coarse: bits is 0");
-        refuses([](plan& p) { p.groups[1].weights->coarse->codes[0] = 16; }, "codes[0] is 16, outside [-16, 15]");
-        refuses([](plan& p) { p.groups[1].weights->coarse->codes.pop_back(); }, "coarse: codes has 8 elements");
-        refuses([](plan& p) { p.groups[1].weights->coarse->exponents.pop_back(); }, "coarse: exponents has 2");
-        refuses([](plan& p) { p.groups[1].weights->coarse->exponents[0] = -127; }, "exponents[0] is -127");
-        refuses([](plan& p) { p.groups[3].weights->coarse = p.groups[1].weights->coarse; }, "coarse");
+        refuses([](plan& p) { p.groups[2].weights->coarse->first[0] = 3; }, "coarse: 1 taps from tap 3 along axis 0");
+        refuses([](plan& p) { p.groups[2].weights->coarse->extent[1] = 0; }, "0 taps from tap 1 along axis 1");
+        refuses([](plan& p) { p.groups[2].weights->coarse->bits = 0; }, "coarse: bits is 0");
+        refuses([](plan& p) { p.groups[2].weights->coarse->codes[0] = 16; }, "codes[0] is 16, outside [-16, 15]");
+        refuses([](plan& p) { p.groups[2].weights->coarse->codes.pop_back(); }, "coarse: codes has 5 elements, not 6");
+        refuses([](plan& p) { p.groups[2].weights->coarse->exponents.pop_back(); }, "coarse: exponents has 2");
+        refuses([](plan& p) { p.groups[2].weights->coarse->exponents[0] = -127; }, "exponents[0] is -127");
+        refuses([](plan& p) { p.groups[5].weights->coarse = p.groups[2].weights->coarse; }, "coarse");
+    }
+}
+
+// The seeds of tests/fuzz/plan_file.cpp: run in tests/fuzz.
+TEST_CASE("small plans are written as seeds", "[.][seeds]") {
+    const auto write = [](const char* name, network_builder& b, const notch::quantization_policy& policy) {
+        b.net.name = name;
+        for (std::size_t t = 0; t < b.net.tensors.size(); ++t)
+            b.net.tensors[t].name = std::to_string(t);
+        for (std::size_t i = 0; i < b.net.layers.size(); ++i)
+            b.net.layers[i].name = std::to_string(i);
+        const std::size_t size = notch::element_count(b.net.tensors[b.net.input].shape);
+        notch::save_plan(notch::make_plan(notch::calibrate(b.net, b.random.normals(2 * size)), policy),
+                         std::string("seeds/plan_file/") + name + ".plan");
+    };
+    notch::quantization_policy policy;
+    policy.weights.split = {.bits = 3, .taps = notch::split_taps::all, .least_gain = -1000};
+    {
+        network_builder b(1, {2, 3, 2});
+        b.conv(2, 1, {});
+        const std::size_t skip = b.add(notch::clip{});
+        b.conv(2, 2, {{1, 1}, {1, 1}, {0, 0, 1, 1}});
+        b.add(notch::clip{0, 6});
+        b.conv(2, 1, {});
+        b.add(notch::sum{}, {b.at, skip});
+        b.add(notch::clip{});
+        b.product(2);
+        b.add(notch::softmax{});
+        write("split", b, policy);
+    }
+    policy.scales = notch::scale_form::real;
+    policy.weights.cut = notch::grain::block(2, 2);
+    policy.weights.bits = 3;
+    policy.first_last_bits = 0;
+    {
+        network_builder b(2, {3, 3, 3});
+        b.conv(3, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}}, 3);
+        b.add(notch::clip{});
+        b.conv(2, 1, {{2, 2}});
+        b.add(notch::max_pool{{2, 2}, {{1, 1}, {1, 1}, {0, 0, 1, 1}}, true});
+        b.add(notch::pad{{0, 1, 0}, {0, 0, 1}, 0.5F});
+        b.add(notch::slice{{0, 0, 0}, b.shape(), {1, 2, 1}});
+        write("moves", b, policy);
+    }
+    policy.scales = notch::scale_form::fixed_point;
+    policy.activations.is_signed = true;
+    {
+        network_builder b(3, {2, 2, 2});
+        b.add(notch::affine_map{{0.5F}, {0.25F, 1}});
+        const std::size_t in = b.at;
+        const std::size_t mean = b.add(notch::average_pool{{2, 2}, {{1, 1}, {1, 1}, {0, 0, 1, 1}}, false, true});
+        const std::size_t most = b.add(notch::max_pool{{2, 1}, {{1, 1}, {1, 1}, {0, 0, 1, 0}}, false}, {in});
+        const std::size_t both = b.add(notch::sum{}, {mean, most});
+        b.add(notch::concat{0}, {both, most});
+        b.add(notch::global_average_pool_layer{});
+        b.product(2);
+        b.add(notch::clip{-1, 1});
+        write("pools", b, policy);
     }
 }
