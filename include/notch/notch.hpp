@@ -44,6 +44,7 @@
 #include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/lower.hpp>
 #include <notch/deploy/pipeline.hpp>
+#include <notch/deploy/plan_file.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/refine_in_order.hpp>
 #include <notch/deploy/run.hpp>

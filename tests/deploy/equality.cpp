@@ -177,6 +177,27 @@ TEST_CASE("channels whose weights are next to nothing keep their bias") {
         }
 }
 
+TEST_CASE("a convolution of one channel takes a residual") {
+    network_builder b(8, {1, 6, 7});
+    const std::size_t in = b.at;
+    b.conv(8, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    b.add(notch::clip{});
+    const std::size_t right = b.conv(8, 1, {});
+    b.at = in;
+    const std::size_t left = b.conv(8, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    b.add(notch::sum{}, {left, right});
+    const std::vector<float> images = b.random.normals(2 * 42);
+    const notch::calibration seen = notch::calibrate(b.net, images);
+    for (const notch::scale_form form : forms) {
+        notch::quantization_policy policy;
+        policy.scales = form;
+        const notch::plan plan = notch::make_plan(seen, policy);
+        REQUIRE(plan.groups.back().where.residual);
+        REQUIRE(plan.groups.back().weights->shape[1] == 1);
+        CHECK(compare(plan, images, 2, 2, 1).differing == 0);
+    }
+}
+
 TEST_CASE("the form in which codes are signed changes no number") {
     const notch::network net = random_network(42);
     numbers random(1);

@@ -102,7 +102,11 @@ inline void add_block(network_builder& b) {
     const std::size_t channels = b.shape()[0];
     const std::size_t before = b.at;
     switch (random.below(8)) {
-    case 0: // residual
+    case 0: // residual; over one convolution it is fused into that
+        if (!random.one_in(3)) {
+            same_conv(b, 3 + random.below(20));
+            b.add(notch::clip{});
+        }
         same_conv(b, channels);
         b.add(notch::sum{}, {b.at, before});
         if (!random.one_in(3))

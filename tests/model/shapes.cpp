@@ -141,6 +141,39 @@ TEST_CASE("other layers that do not fit") {
     REQUIRE_THAT(refusal({}, notch::clip{}), containing("the shape has no axis"));
 }
 
+TEST_CASE("a window without a pixel is found wherever it stands") {
+    std::size_t refused = 0;
+    std::size_t taken = 0;
+    for (std::size_t k = 0; k < 4096; ++k) {
+        const auto digit = [k](std::size_t at, std::size_t base) { return (k >> (2 * at)) % 4 % base; };
+        const std::size_t extent = 1 + digit(0, 4);
+        const std::size_t kernel = 1 + digit(1, 4);
+        const std::size_t stride = 1 + digit(2, 3);
+        const std::size_t dilation = 1 + digit(3, 4);
+        const std::size_t before = digit(4, 4) * 2;
+        const std::size_t after = digit(5, 4) * 2;
+        const std::size_t reach = (kernel - 1) * dilation + 1;
+        if (reach > extent + before + after)
+            continue;
+        bool empty = false; // by the definition
+        for (std::size_t i = 0; i + reach <= extent + before + after; i += stride) {
+            bool has = false;
+            for (std::size_t t = 0; t < kernel; ++t)
+                has = has || (i + t * dilation >= before && i + t * dilation < before + extent);
+            empty = empty || !has;
+        }
+        const std::string said =
+            refusal({1, extent, 1}, notch::max_pool{{kernel, 1}, {{stride, 1}, {dilation, 1}, {before, 0, after, 0}}});
+        INFO(extent << " " << kernel << " " << stride << " " << dilation << " " << before << " " << after);
+        CHECK((said.find("has no pixel") != std::string::npos) == empty);
+        ++(empty ? refused : taken);
+    }
+    CHECK(refused > 100);
+    CHECK(taken > 100);
+    // One window per pixel of 2^30: told at once.
+    CHECK(refusal({1, 1, 1U << 30}, notch::max_pool{{1, 2}, {{1, 1}, {1, 1}, {0, 0, 0, 0}}}) == "no error");
+}
+
 TEST_CASE("layers in an impossible order") {
     builder b({4});
     b.add(notch::clip{});

@@ -208,6 +208,26 @@ TEST_CASE("plans split the layers that gain from it") {
     CHECK_THROWS_WITH(make_plan(seen, policy), containing("the coarse part of split weights: 9 bits"));
 }
 
+TEST_CASE("products over images are not split") {
+    notch_test::network_builder b(4, {2, 4, 4});
+    b.conv(4, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    b.add(clip{});
+    b.product(6);
+    b.add(clip{});
+    b.product(3);
+    quantization_policy policy;
+    policy.weights = policy_of(4, 4);
+    policy.weights.split.least_gain = -1000;
+    const plan p = make_plan(calibrate(b.net, b.random.normals(2 * 32)), policy);
+    std::size_t over_images = 0;
+    for (const planned_group& group : p.groups)
+        if (group.weights && std::holds_alternative<linear>(p.net.layers[group.where.layer].op)) {
+            over_images += group.weights->taps() > 1 ? 1U : 0U;
+            CHECK(!group.weights->coarse);
+        }
+    CHECK(over_images == 1);
+}
+
 TEST_CASE("split layers are refined by their results") {
     notch_test::network_builder b(10, {3, 8, 8});
     for (int i = 0; i < 3; ++i) {

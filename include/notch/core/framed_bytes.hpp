@@ -10,8 +10,8 @@
 ///     24 + n    8        checksum of everything before it
 ///
 /// The reader trusts nothing: lengths are compared with what is there before anything is read, and
-/// nothing is allocated by a number that comes from the bytes. Observers (observe/byte_frame.hpp) and quantized tensors
-/// (quant/canonical_bytes.hpp) use it.
+/// nothing is allocated by a number that comes from the bytes. Observers (observe/byte_frame.hpp), quantized tensors
+/// (quant/canonical_bytes.hpp) and plans (deploy/plan_writer.hpp) use it.
 #pragma once
 
 #include <notch/core/checksum.hpp>
@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ struct frame_format {
     std::uint32_t version = 1;     ///< that is written, and the only one that is read
     std::string_view holds_kind{}; ///< "an observer of kind", for messages
     std::uint64_t (*checksum)(std::span<const std::byte>) noexcept = nullptr;
+    bool names_are_tensors = true; ///< in messages "tensor 'name'"; otherwise the name as it is
 };
 
 /// Writes one frame: construct, append the payload, finish.
@@ -94,7 +96,7 @@ public:
     /// is being read, `name` whose it is; both must outlive the reader.
     framed_reader(const frame_format& format, std::span<const std::byte> bytes, std::uint32_t kind,
                   std::string_view label, std::string_view name)
-        : bytes_(bytes), label_(label), name_(name) {
+        : bytes_(bytes), label_(label), name_(name), names_are_tensors_(format.names_are_tensors) {
         constexpr std::size_t smallest = frame_header_size + frame_checksum_size;
         if (bytes.size() < smallest)
             fail("truncated: ", bytes.size(), " bytes, the smallest frame has ", smallest);
@@ -147,7 +149,8 @@ public:
 
     /// Raises format_error: whose bytes, what they should be, what is wrong.
     template <class... Parts> [[noreturn]] NOTCH_COLD void fail(const Parts&... parts) const {
-        raise<format_error>(quoted(name_), ": cannot read the ", label_, ": ", parts...);
+        raise<format_error>(names_are_tensors_ ? quoted(name_) : std::string(name_), ": cannot read the ", label_, ": ",
+                            parts...);
     }
 
 private:
@@ -158,6 +161,7 @@ private:
     std::span<const std::byte> bytes_;
     std::string_view label_;
     std::string_view name_;
+    bool names_are_tensors_;
 };
 
 } // namespace notch::detail

@@ -208,7 +208,8 @@ private:
         const planned_weights& weights = *from_.groups[g].weights;
         const conv_geometry geometry = geometry_of(conv.window, conv.groups);
         const std::size_t channels = from_.net.tensors[from_.groups[g].where.inputs[0]].shape[0];
-        if (conv.groups == channels && weights.shape[1] == 1)
+        const bool adds = from_.groups[g].where.residual.has_value(); // one channel in one group is dense as well
+        if (conv.groups == channels && weights.shape[1] == 1 && !adds)
             return with_quantized(weights, layer_of(g).name, [&](const auto& w) -> work {
                 depthwise_step step{pack_depthwise(w), geometry, {}};
                 step.stage = stage_of(g, step.weights.exponents());

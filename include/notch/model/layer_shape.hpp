@@ -207,8 +207,13 @@ template <class Pool>
         check_window(at, line);
         const std::size_t count = line.count();
         check_number(at, "an extent", count, 1);
-        for (std::size_t i = 0; i < count; ++i)
-            if (line.tap_at(i, line.before) >= line.tap_at(i, line.before + line.extent))
+        const auto is_empty = [&line](std::size_t i) {
+            return line.tap_at(i, line.before) >= line.tap_at(i, line.before + line.extent);
+        };
+        // Where no image fits between two taps, the first and the last window speak for those between them.
+        const bool ends_tell = line.dilation <= line.extent && !is_empty(0) && !is_empty(count - 1);
+        for (std::size_t i = 0; i < count && !ends_tell; ++i)
+            if (is_empty(i))
                 raise<shape_error>(at, ": window ", i, " of a kernel of ", line.kernel, " has no pixel of the image ",
                                    image);
         shape.push_back(count);

@@ -172,7 +172,9 @@ private:
         }
         planned_weights weights = fit_weights({from.values, from.shape, scale_floors(to_, g, from), layer_of(g).name},
                                               wanted, policy_.scales);
-        if (wanted.split.bits != 0 && weights.taps() > 1 && weights.shape[1] > 1 && first_ != g && last_ != g) {
+        const bool can_split = std::holds_alternative<convolution>(layer_of(g).op) && weights.taps() > 1 &&
+                               weights.shape[1] > 1 && first_ != g && last_ != g;
+        if (wanted.split.bits != 0 && can_split) {
             planned_weights split = split_weights(
                 {from.values, from.shape, scale_floors(to_, g, from), layer_of(g).name}, wanted, policy_.scales);
             const double gain = weight_error(weights, from.values) / weight_error(split, from.values);

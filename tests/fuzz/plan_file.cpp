@@ -1,0 +1,106 @@
+/// @file
+/// Fuzzing of the reader of plans: any bytes are a plan or a format_error; what was read gives its bytes again, and can be
+/// simulated, lowered and exported, or these raise an error of notch.
+#include <notch/core/checksum.hpp>
+#include <notch/deploy/as_qdq.hpp>
+#include <notch/deploy/lower.hpp>
+#include <notch/deploy/plan_file.hpp>
+#include <notch/deploy/simulate.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <variant>
+#include <vector>
+
+namespace {
+
+void require(bool holds, const char* what) {
+    if (holds)
+        return;
+    std::fprintf(stderr, "fuzz: %s\n", what);
+    std::abort();
+}
+
+// The bytes with the length and the checksum that they should have.
+std::vector<std::byte> with_checksum(std::span<const std::byte> from) {
+    std::vector<std::byte> bytes(from.begin(), from.end());
+    if (bytes.size() < 32)
+        return bytes;
+    const auto put = [&](std::size_t at, std::uint64_t value) {
+        for (std::size_t i = 0; i < 8; ++i)
+            bytes[at + i] = static_cast<std::byte>(value >> (8 * i) & 0xff);
+    };
+    put(16, bytes.size() - 32);
+    put(bytes.size() - 8, notch::detail::checksum64(std::span(bytes).first(bytes.size() - 8)));
+    return bytes;
+}
+
+// Roughly the operations of a simulation of one image.
+double work_of(const notch::plan& plan) {
+    const auto size = [&](std::size_t t) {
+        double count = 1;
+        for (const std::size_t extent : plan.net.tensors[t].shape)
+            count *= static_cast<double>(extent);
+        return count;
+    };
+    double work = 0;
+    for (std::size_t t = 0; t < plan.net.tensors.size(); ++t)
+        work += size(t);
+    for (const notch::planned_group& group : plan.groups) {
+        const double results = size(group.where.output);
+        const notch::operation& op = plan.net.layers[group.where.layer].op;
+        double each = 1;
+        if (group.weights)
+            each = static_cast<double>(group.weights->codes.size()) / static_cast<double>(group.weights->shape[0]);
+        if (const auto* pool = std::get_if<notch::average_pool>(&op))
+            each = static_cast<double>(pool->kernel[0]) * static_cast<double>(pool->kernel[1]);
+        if (const auto* pool = std::get_if<notch::max_pool>(&op))
+            each = static_cast<double>(pool->kernel[0]) * static_cast<double>(pool->kernel[1]);
+        if (std::holds_alternative<notch::global_average_pool_layer>(op))
+            each = size(group.where.inputs[0]);
+        work += results * each;
+    }
+    return work;
+}
+
+template <class Use> void try_to(const Use& use) {
+    try {
+        use();
+    } catch (const notch::error&) {
+    }
+}
+
+void check_plan(std::span<const std::byte> bytes) {
+    notch::plan plan;
+    try {
+        plan = notch::plan_from_bytes(bytes);
+    } catch (const notch::format_error&) {
+        return;
+    }
+    require(std::ranges::equal(notch::plan_bytes(plan), bytes), "other bytes after reading and writing");
+    static_cast<void>(notch::as_qdq(plan));
+    if (work_of(plan) > 1e6)
+        return;
+    try_to([&] { static_cast<void>(notch::lower(plan)); });
+    try_to([&] {
+        std::vector<float> images(notch::element_count(plan.net.tensors[plan.input].shape));
+        for (std::size_t i = 0; i < images.size(); ++i)
+            images[i] = static_cast<float>(i % 7) - 3;
+        std::vector<float> results(notch::element_count(plan.net.tensors[plan.net.output].shape));
+        notch::simulator simulate(plan);
+        simulate.run(images, 1, results, [](std::size_t, std::span<const float>) {});
+    });
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
+    check_plan(bytes);
+    check_plan(with_checksum(bytes));
+    return 0;
+}
