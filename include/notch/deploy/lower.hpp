@@ -265,7 +265,15 @@ private:
         const auto shape = to_.tensors[tensor_of(input)].shape;
         return average_pool_step{pool_geometry{.kernel = {shape[0], shape[1]}}, scale_ratio(g, input)};
     }
+    /// Raises unsupported_error for what moves numbers of other than vectors [F] and images [C, H, W].
+    void check_rank(std::size_t g) const {
+        const std::vector<std::size_t>& shape = from_.net.tensors[from_.groups[g].where.output].shape;
+        if (shape.size() != 1 && shape.size() != 3)
+            raise<unsupported_error>("lower: layer '", layer_of(g).name, "' (", operator_name(layer_of(g).op),
+                                     ") gives extents ", shape, "; vectors and images have integer forms");
+    }
     [[nodiscard]] work work_of(std::size_t g, const concat& layer) {
+        check_rank(g);
         concat_step step;
         const std::size_t rank = from_.net.tensors[from_.groups[g].where.output].shape.size();
         step.axis = rank == 3 ? (layer.axis + 2) % 3 : 2;
@@ -279,10 +287,12 @@ private:
         return from.size() == 3 ? std::array<std::size_t, 3>{from[1], from[2], from[0]}
                                 : std::array<std::size_t, 3>{missing, missing, from[0]};
     }
-    [[nodiscard]] work work_of(std::size_t, const slice& layer) {
+    [[nodiscard]] work work_of(std::size_t g, const slice& layer) {
+        check_rank(g);
         return slice_step{turned(layer.begin, 0), turned(layer.step, 1)};
     }
     [[nodiscard]] work work_of(std::size_t g, const pad& layer) {
+        check_rank(g);
         const run_tensor& to = to_.tensors[from_.groups[g].where.output];
         const double code = std::nearbyint(static_cast<double>(layer.value) / to.scale) + to.zero_point;
         return pad_step{turned(layer.before, 0),
@@ -297,17 +307,15 @@ private:
                                  ") has no integer form");
     }
 
-    [[nodiscard]] double scale_ratio(std::size_t g, std::size_t input) const {
-        return from_.tensors[input]->scale / from_.tensors[from_.groups[g].where.output]->scale;
-    }
     /// Scale of an operand / scale of the result. Raises range_error beyond 2^20 either way.
-    [[nodiscard]] q31 rescaling(std::size_t g, std::size_t input) const {
-        const double ratio = scale_ratio(g, input);
+    [[nodiscard]] double scale_ratio(std::size_t g, std::size_t input) const {
+        const double ratio = from_.tensors[input]->scale / from_.tensors[from_.groups[g].where.output]->scale;
         if (!(ratio >= exp2_exact(-20) && ratio <= exp2_exact(20)))
             raise<range_error>("lower: layer '", layer_of(g).name, "': an operand of ", ratio,
                                " times the scale of the result; the limits are 2^-20 and 2^20");
-        return to_q31(ratio);
+        return ratio;
     }
+    [[nodiscard]] q31 rescaling(std::size_t g, std::size_t input) const { return to_q31(scale_ratio(g, input)); }
     struct limits {
         std::int32_t lowest;
         std::int32_t highest;
