@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <notch/deploy/pipeline.hpp>
 #include <utility>
 #include <vector>
 

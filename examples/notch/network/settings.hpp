@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <notch/deploy/pipeline.hpp>
 #include <notch/deploy/pixel_scaling.hpp>
+#include <notch/deploy/recipe.hpp>
 #include <notch/ptq/policy.hpp>
 #include <optional>
 #include <string>

@@ -5,6 +5,7 @@
 #include <notch/core/int_math.hpp>
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_moments.hpp>
+#include <notch/ptq/refine_options.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -13,12 +14,6 @@
 #include <vector>
 
 namespace notch {
-
-/// What a search makes small. e, n, d: sums over the outputs of a row of blocks of e_o, w^T b_o, w^T G w.
-enum class output_metric {
-    squares, ///< e - 2 n + d: the square error
-    cosine   ///< 1 - n / sqrt(e d): the angle between the results, whatever their length
-};
 
 namespace detail {
 

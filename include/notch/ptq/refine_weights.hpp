@@ -12,6 +12,7 @@
 #include <notch/ptq/measure_moments.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/policy.hpp>
+#include <notch/ptq/refine_options.hpp>
 #include <notch/ptq/round_to_results.hpp>
 #include <notch/ptq/sub_layer_scales.hpp>
 
@@ -30,12 +31,6 @@ struct refined_layer {
     double before = 0;    ///< square error, about the means, with the weights that the plan had
     double after_fit = 0; ///< with the scales that were found
     double after = 0;     ///< with the codes that were found
-};
-
-/// How weights are refined.
-struct refine_options {
-    scale_search_options scales{}; ///< for weight_fit::by_results
-    rounding_options rounding{};   ///< for weight_rounding::by_results
 };
 
 namespace detail {

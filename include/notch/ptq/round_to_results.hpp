@@ -14,6 +14,7 @@
 
 #include <notch/core/executor.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/ptq/refine_options.hpp>
 #include <notch/ptq/sub_layer_scales.hpp>
 
 #include <algorithm>
@@ -23,13 +24,6 @@
 #include <vector>
 
 namespace notch {
-
-/// How codes are rounded.
-struct rounding_options {
-    bool centred = true;     ///< errors about their mean: biases take the mean
-    std::size_t passes = 20; ///< over the weights of an output, at most
-    double damping = 0.01;   ///< times the mean of the diagonal of G
-};
 
 namespace detail {
 

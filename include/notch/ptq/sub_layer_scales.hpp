@@ -29,6 +29,7 @@
 #include <notch/ptq/layer_moments.hpp>
 #include <notch/ptq/layer_numbers.hpp>
 #include <notch/ptq/plan.hpp>
+#include <notch/ptq/refine_options.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -39,16 +40,6 @@
 #include <vector>
 
 namespace notch {
-
-/// How scales are searched.
-struct scale_search_options {
-    output_metric metric = output_metric::squares; ///< what is made small
-    bool centred = true;                           ///< errors about their mean: biases take the mean
-    double lowest = 0.5;                           ///< smallest candidate, times the scale that holds all
-    double highest = 1.2;                          ///< largest one
-    std::size_t candidates = 100;                  ///< steps between them
-    std::size_t passes = 3;                        ///< over the blocks of a row
-};
 
 /// What became of one layer.
 struct scale_search_result {
