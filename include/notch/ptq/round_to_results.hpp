@@ -6,7 +6,7 @@
 ///
 /// Passes over all weights of an output, in order, until none changes or `passes` are made; a weight always stays at one of
 /// the two codes around its real. a = `damping` times the mean of the diagonal of G: it keeps weights that the images say
-/// nothing about at their nearest code. Never worse than before, up to a. Cost of an output: K^2 per code that changes.
+/// nothing about at their nearest code. From nearest codes the error never rises. Cost of an output: K^2 per code that changes.
 ///
 /// Source: the objective of Nagel et al., "Up or down? Adaptive rounding for post-training quantization", ICML 2020, equation
 /// 12, which that paper relaxes and descends by gradients.
