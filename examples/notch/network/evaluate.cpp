@@ -114,9 +114,7 @@ void evaluate(const network_settings& given) {
     const notch::network net = read_network(settings.model);
     const image_file images = evaluation_images(settings, net);
     const std::size_t classes = float_network(net).result_size();
-    std::vector<std::size_t> labels;
-    if (!settings.labels.empty())
-        labels = read_labels(settings.labels, images.count(), classes);
+    const std::vector<std::size_t> labels = evaluation_labels(settings, images, classes);
     const calibrated_network calibrated = calibrate(settings, net, pool);
     const quantized_network quantized = quantize(calibrated, settings, pool);
 

@@ -71,8 +71,8 @@ struct scale_range {
     if (group.weights) {
         const notch::planned_weights& weights = *group.weights;
         const std::string coarse = weights.coarse ? "+" + std::to_string(weights.coarse->bits) : "";
-        row.insert(row.end(), {std::to_string(weights.bits) + coarse, to_string(weights.cut), text_of(weights, plan.scales),
-                               grouped(notch::stored_bytes(weights, plan.scales)),
+        row.insert(row.end(), {std::to_string(weights.bits) + coarse, to_string(weights.cut),
+                               text_of(weights, plan.scales), grouped(notch::stored_bytes(weights, plan.scales)),
                                weights.floored.empty() ? "" : std::to_string(weights.floored.size())});
     } else {
         row.insert(row.end(), {"", "", "", "", ""});

@@ -44,6 +44,13 @@ image_file evaluation_images(const network_settings& settings, const notch::netw
     return {"--images", settings.images, settings, net.tensors[net.input].shape};
 }
 
+std::vector<std::size_t> evaluation_labels(const network_settings& settings, const image_file& images,
+                                           std::size_t classes) {
+    if (settings.labels.empty())
+        return {};
+    return read_labels(settings.labels, images.count(), classes);
+}
+
 std::string summary(const network_settings& settings) {
     const notch::quantization_policy& policy = settings.methods.policy;
     std::string text = "W" + std::to_string(policy.weights.bits) + "A" + std::to_string(policy.activations.bits) +

@@ -5,8 +5,10 @@
 #include "network.hpp"
 #include "settings.hpp"
 
+#include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace tool {
 
@@ -25,6 +27,10 @@ struct calibrated_network {
 
 /// The file of --images for a network.
 [[nodiscard]] image_file evaluation_images(const network_settings& settings, const notch::network& net);
+
+/// The file of --labels for those images; empty where there is none.
+[[nodiscard]] std::vector<std::size_t> evaluation_labels(const network_settings& settings, const image_file& images,
+                                                         std::size_t classes);
 
 /// Settings in one line: W4A8, grain channel, ...
 [[nodiscard]] std::string summary(const network_settings& settings);

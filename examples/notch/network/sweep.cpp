@@ -47,9 +47,7 @@ void sweep(const network_settings& given) {
     const notch::network net = read_network(settings.model);
     const image_file images = evaluation_images(settings, net);
     const std::size_t classes = float_network(net).result_size();
-    std::vector<std::size_t> labels;
-    if (!settings.labels.empty())
-        labels = read_labels(settings.labels, images.count(), classes);
+    const std::vector<std::size_t> labels = evaluation_labels(settings, images, classes);
     const timed_results floats = run_float(net, images, pool);
     const std::optional<double> top1_float = top1_percent(floats.results, classes, labels);
     const measured_on on{images, labels, floats.results, classes};
@@ -65,8 +63,8 @@ void sweep(const network_settings& given) {
         }
     }
     settings.methods = given.methods;
-    std::printf("%s: %s\n%zu images, float top-1 %s\n\n", settings.model.c_str(), summary(settings).c_str(),
-                images.count(), top1_float ? (fixed(*top1_float, 2) + " %").c_str() : "-");
+    std::printf("%s: %s; grains below\n%zu images, float top-1 %s\n\n", settings.model.c_str(),
+                summary(settings).c_str(), images.count(), top1_float ? (fixed(*top1_float, 2) + " %").c_str() : "-");
     std::vector<std::vector<std::string>> rows{{"grain", "order", "scales", "top-1 %", "SQNR dB"}};
     for (const sweep_point& p : points)
         rows.push_back({p.grain, p.order, std::to_string(p.scores.scales),

@@ -257,16 +257,9 @@ private:
 /// The same coarse part, and a fine part of other scales: one per block, each a power of two times the base of its outputs.
 [[nodiscard]] inline planned_weights with_fine_scales(planned_weights weights, std::span<const float> values,
                                                       std::span<const double> scales) {
-    const weight_range range = range_of(weights.bits);
     for (std::size_t b = 0; b < scales.size(); ++b)
         weights.exponents[b] = floor_log2(scales[b] / weights.base[b / weights.blocks() * weights.block_outputs]);
-    const std::vector<double> targets = fine_targets(weights, values);
-    for (std::size_t k = 0; k < targets.size(); ++k) {
-        const std::size_t input = k / weights.taps();
-        const double scale = weights.scale(input / weights.shape[1], input % weights.shape[1]);
-        weights.codes[k] = static_cast<std::int8_t>(code_of(targets[k], 1 / scale, range));
-    }
-    find_least(weights);
+    round_codes(weights, fine_targets(weights, values));
     return weights;
 }
 

@@ -102,13 +102,7 @@ namespace detail {
             if (!to.multipliers.empty())
                 to.multipliers[to.block_of(o, i)] = static_cast<std::uint8_t>(coarser.multiplier(from));
         }
-    const weight_range range = range_of(to.bits);
-    for (std::size_t k = 0; k < values.size(); ++k) {
-        const std::size_t channel = k / to.taps();
-        const double scale = to.scale(channel / to.shape[1], channel % to.shape[1]);
-        to.codes[k] = static_cast<std::int8_t>(code_of(values[k], 1 / scale, range));
-    }
-    find_least(to);
+    round_codes(to, values);
     return to;
 }
 

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace notch::detail {
@@ -80,6 +81,17 @@ struct weight_range {
 inline void find_least(planned_weights& of) noexcept {
     for (std::size_t o = 0; o < of.least.size(); ++o)
         of.least[o] = least_exponent(of, o);
+}
+
+/// Codes of [O, I, KH, KW] numbers in the scales that the weights have.
+inline void round_codes(planned_weights& to, std::span<const double> values) {
+    const weight_range range = range_of(to.bits);
+    for (std::size_t k = 0; k < values.size(); ++k) {
+        const std::size_t channel = k / to.taps();
+        const double scale = to.scale(channel / to.shape[1], channel % to.shape[1]);
+        to.codes[k] = static_cast<std::int8_t>(code_of(values[k], 1 / scale, range));
+    }
+    find_least(to);
 }
 
 /// Whether no sum of outputs [first, last), with any 8-bit activations, exceeds 2^30.
