@@ -37,7 +37,7 @@ set(plain shapes.onnx --calibration calibration.u8 --images test.u8)
 set(labelled ${tested} --labels test_labels.u8)
 
 # Help stands alone.
-foreach(name IN ITEMS inspect quantize evaluate compare export bench)
+foreach(name IN ITEMS inspect quantize evaluate sweep compare export bench)
     expect(0 "Usage: notch ${name} .*MODEL.*Example.*notch ${name} " ${name} --help)
 endforeach()
 
@@ -71,6 +71,31 @@ endforeach()
 read_number(seed evaluate.json settings seed)
 read_number(images evaluate.json settings calibration_images)
 require(seed EQUAL 0 AND images EQUAL 64)
+
+# methods, each alone and all of them; --steps shows what each gains
+foreach(methods IN ITEMS "--fit results --observer results" "--rounding results --in-order no --method-images 16"
+                         "--split all:3 --split-gain -100 --scale fixed" "--rescale=mutual-pot --absorb"
+                         "--grain block:8x8 --reorder=greedy --scale real")
+    separate_arguments(methods)
+    expect(0 "48 of 48 images: 0 of 3 201 024 codes and 0 of 480 results differ" evaluate ${labelled} --weights 3 ${methods})
+endforeach()
+expect(0 "0 of 480 results differ.*after.*none .*rescale .*absorb biases .*reorder .*ranges by results .*split .*scales by results .*rounding by results .*bias correction "
+    evaluate ${labelled} --weights 3 --grain block:16x16 --rescale --absorb --reorder --observer results --split centre:4
+    --fit results --rounding results --bias-correction 16 --steps --json steps.json)
+read_number(none steps.json steps 0 sqnr_db)
+read_number(all steps.json steps 7 sqnr_db)
+read_number(method steps.json settings rescale)
+require(all GREATER none AND method STREQUAL "least-noise")
+expect(0 "block:16x16 +own .*block:16x16 +evolution .*channel +own " sweep ${labelled} --weights 4 --reorder
+    --grain tensor,block:16x16,channel --json sweep.json --svg sweep.svg)
+read_number(scales sweep.json points 1 scales)
+require(scales GREATER 20)
+file(READ "${folder}/sweep.svg" svg)
+if(NOT svg MATCHES "^<svg .*block:16x16: ${scales} scales.*</svg>")
+    message(SEND_ERROR "sweep.svg is not the expected picture")
+endif()
+expect(0 "rescale least-noise" quantize ${calibrated} --rescale --save-recipe methods.json)
+expect(0 "rescale least-noise" quantize shapes.onnx --calibration calibration.u8 --recipe methods.json)
 
 # Without labels there is no top-1; some images are simulated.
 expect(0 "top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
@@ -150,7 +175,12 @@ expect(2 "--weights is 9; it takes a whole number from 2 to 8" quantize ${calibr
 expect(2 "--grain is 'row'; it takes tensor, channel, group:N" quantize ${calibrated} --grain row)
 expect(2 "inputs of a group, is 0; it takes a whole number from 1" quantize ${calibrated} --grain group:0)
 expect(2 "--scale is 'log'; it takes pot, fixed or real" quantize ${calibrated} --scale log)
-expect(2 "--observer is 'max'; it takes minmax, percentile, mse or kl" quantize ${calibrated} --observer max)
+expect(2 "--observer is 'max'; it takes minmax, percentile, mse, kl, .*or results" quantize ${calibrated} --observer max)
+expect(2 "--split is 'centre'; it takes none, centre:B" quantize ${calibrated} --split centre)
+expect(2 "bits of the coarse part, is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --split centre:9)
+expect(2 "--rescale is 'all'; it takes least-noise, mutual" quantize ${calibrated} --rescale=all)
+expect(2 "--grain is 'row'; it takes tensor" sweep ${tested} --grain channel,row)
+expect(1 "channels are rewritten .rescale least-noise, .*no common tensor" compare ${tested} --rescale --golden missing.npz)
 expect(2 "--mean is 'x'; it takes a number" quantize shapes.onnx --calibration calibration.u8 --mean=x)
 expect(2 "--std: At Most 1 required but received 2" quantize ${calibrated} --std 1)
 expect(2 "--threads is 0; it takes a whole number from 1 to 256" quantize ${calibrated} --threads 0)
