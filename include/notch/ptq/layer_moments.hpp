@@ -33,9 +33,9 @@ struct layer_moments {
     std::size_t depth = 0;          ///< K: inputs of an output
     std::size_t groups = 1;         ///< of channels
     double positions = 0;           ///< images times pixels of the result
-    std::vector<double> squares{};  ///< [groups, K, K]: G
-    std::vector<double> products{}; ///< [O, K]: b
-    std::vector<double> energy{};   ///< [O]: e
+    std::vector<double> squares{};  ///< the G of each group, [groups, K, K]
+    std::vector<double> products{}; ///< the b of each output, [O, K]
+    std::vector<double> energy{};   ///< the e of each output, [O]
     std::vector<double> inputs{};   ///< [groups, K]: sum of x
     std::vector<double> results{};  ///< [O]: sum of y
 
