@@ -23,6 +23,7 @@ constexpr const char* help_text =
   notch inspect MODEL      layers of an ONNX model, shapes, MACs, bytes
   notch quantize MODEL     find scales and codes; show the plan, save it, export it
   notch evaluate MODEL     accuracy and time in floats, simulated and in integers
+  notch sweep MODEL        accuracy against the number of scales
   notch compare MODEL      differences layer by layer
   notch export MODEL FILE  the quantized network as an ONNX model
   notch bench MODEL        latencies of 8, 4 and 2 bits

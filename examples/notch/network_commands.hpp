@@ -7,7 +7,7 @@
 
 namespace tool {
 
-/// Whether a word is inspect, quantize, evaluate, compare, export or bench.
+/// Whether a word is inspect, quantize, evaluate, sweep, compare, export or bench.
 [[nodiscard]] bool is_network_command(std::string_view word);
 
 /// Runs one of these; arguments[0] is its word. Raises usage_error for a command line that cannot be obeyed, and other

@@ -210,3 +210,28 @@ TEST_CASE("the form in which codes are signed changes no number") {
     CHECK(unsigned_codes.results == signed_codes.results);
     CHECK(unsigned_codes.codes == signed_codes.codes);
 }
+
+TEST_CASE("outputs without weights run in split layers") {
+    network_builder b(6, {4, 6, 6});
+    b.conv(8, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    b.add(notch::clip{});
+    b.conv(8, 3, {{1, 1}, {1, 1}, {1, 1, 1, 1}});
+    auto& conv = std::get<notch::convolution>(b.net.layers[2].op);
+    for (std::size_t k = 0; k < 3 * 8 * 9; ++k) // outputs 0 to 2
+        conv.weights.values[k] = 0;
+    b.add(notch::clip{});
+    b.conv(3, 1, {});
+    const std::vector<float> images = b.random.normals(2 * 4 * 36);
+    const notch::calibration seen = notch::calibrate(b.net, images);
+    for (const notch::scale_form form : forms)
+        for (const notch::grain& cut : grains)
+            for (const bool per_tensor : {false, true}) {
+                notch::quantization_policy policy;
+                policy.scales = form;
+                policy.weights = {.bits = 4, .cut = cut};
+                policy.weights.split = {
+                    .bits = 4, .taps = notch::split_taps::all, .per_tensor = per_tensor, .least_gain = -1000};
+                INFO(notch::to_string(form) << ", " << notch::to_string(cut));
+                CHECK(compare(notch::make_plan(seen, policy), images, 2, 2, 1).differing == 0);
+            }
+}

@@ -180,6 +180,19 @@ TEST_CASE("zeros, one weight, and channels without a centre are split too") {
     }
 }
 
+TEST_CASE("an output without codes has the exponent of its coarse part, as packing has it") {
+    std::vector<float> w(2 * 2 * 9, 0.0F);
+    for (std::size_t k = 0; k < 18; ++k)
+        w[k] = 1.0F + static_cast<float>(k);
+    weight_policy policy = policy_of(4, 4, weight_fit::least_squares, grain::tensor());
+    policy.split.taps = split_taps::all;
+    for (const bool per_tensor : {false, true}) {
+        policy.split.per_tensor = per_tensor;
+        const planned_weights split = split_weights({w, {2, 2, 3, 3}, {}, "w"}, policy, scale_form::power_of_two);
+        CHECK(split.least[1] == split.coarse->exponents[1]);
+    }
+}
+
 TEST_CASE("plans split the layers that gain from it") {
     notch_test::network_builder b(9, {3, 8, 8});
     for (int i = 0; i < 4; ++i) {

@@ -175,3 +175,16 @@ TEST_CASE("scales of a row of blocks are real by multipliers that a byte has roo
     CHECK(fit_weights({w, {2, 8, 1, 1}, {}, "w"}, {.bits = 7, .cut = grain::group(4)}, scale_form::real)
               .multipliers.empty());
 }
+
+TEST_CASE("multipliers leave room for biases: sums are in units that are not below the floor") {
+    notch_test::numbers random(32);
+    const std::vector<float> w = random.normals(4 * 16, 1e-3);
+    for (const double floor : {1e-6, 1e-4, 3e-4, 1e-2})
+        for (const int bits : {2, 4, 6}) {
+            const std::vector<double> floors(4, floor);
+            const planned_weights fitted =
+                fit_weights({w, {4, 16, 1, 1}, floors, "w"}, {.bits = bits, .cut = grain::group(4)}, scale_form::real);
+            for (std::size_t o = 0; o < 4; ++o)
+                CHECK(fitted.base[o] * exp2_exact(fitted.least[o]) >= floor * (1 - 1e-6));
+        }
+}

@@ -98,7 +98,7 @@ constexpr std::array<word<bool>, 2> answers = {{{"yes", true}, {"no", false}}};
 
 /// "centre:4": which taps, and bits of the coarse part.
 void set_split(notch::split_policy& split, std::string_view what, std::string_view value) {
-    if (value == "none") {
+    if (value == "none" || value == "no") {
         split.bits = 0;
         return;
     }
@@ -110,18 +110,20 @@ void set_split(notch::split_policy& split, std::string_view what, std::string_vi
 }
 
 void set_rescaling(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
-    methods.rescale = value != "none";
+    methods.rescale = value != "none" && value != "no";
     if (!methods.rescale)
         return;
-    const rescaling chosen = parse_word<rescaling>(what, value, rescale_words);
+    const rescaling chosen =
+        value == "yes" ? rescale_words[0].value : parse_word<rescaling>(what, value, rescale_words);
     methods.rescaling.rule = chosen.rule;
     methods.rescaling.powers_of_two = chosen.powers_of_two;
 }
 
 void set_reordering(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
-    methods.reorder = value != "none";
+    methods.reorder = value != "none" && value != "no";
     if (methods.reorder)
-        methods.ordering.method = parse_word<notch::reorder_method>(what, value, reorder_words);
+        methods.ordering.method = value == "yes" ? notch::reorder_method::evolution
+                                                 : parse_word<notch::reorder_method>(what, value, reorder_words);
 }
 
 [[nodiscard]] bool parse_answer(std::string_view what, std::string_view value) {

@@ -32,7 +32,10 @@ struct method_step {
          [&](auto& to) { to.policy.activations.rule = notch::range_rule::by_results; }},
         {"split", weights.split.bits != 0, [&](auto& to) { to.policy.weights.split = weights.split; }},
         {"scales by results", weights.fit == notch::weight_fit::by_results,
-         [&](auto& to) { to.policy.weights.fit = notch::weight_fit::by_results; }},
+         [&](auto& to) {
+             to.policy.weights.fit = notch::weight_fit::by_results;
+             to.policy.overrides = all.policy.overrides;
+         }},
         {"rounding by results", weights.rounding == notch::weight_rounding::by_results,
          [&](auto& to) { to.policy.weights.rounding = notch::weight_rounding::by_results; }},
         {"bias correction", all.bias_images != 0, [&](auto& to) { to.bias_images = all.bias_images; }},
@@ -48,6 +51,9 @@ struct method_step {
     if (recipe.policy.weights.fit == notch::weight_fit::by_results)
         recipe.policy.weights.fit = notch::weight_fit::least_squares;
     recipe.policy.weights.rounding = notch::weight_rounding::nearest;
+    for (notch::layer_override& layer : recipe.policy.overrides)
+        if (layer.fit == notch::weight_fit::by_results)
+            layer.fit = notch::weight_fit::least_squares;
     recipe.bias_images = 0;
     return recipe;
 }
@@ -67,10 +73,14 @@ scores_of_recipe measure_recipe(const network_settings& given, const notch::netw
     difference results;
     results.add(on.floats, run.results);
     to.sqnr_db = results.sqnr_db();
-    for (const notch::planned_group& group : quantized.plan.groups)
-        if (group.weights)
-            to.scales +=
-                group.weights->exponents.size() + (group.weights->coarse ? group.weights->coarse->exponents.size() : 0);
+    const bool one_coarse = settings.methods.policy.weights.split.per_tensor;
+    for (const notch::planned_group& group : quantized.plan.groups) {
+        if (!group.weights)
+            continue;
+        to.scales += group.weights->exponents.size();
+        if (group.weights->coarse)
+            to.scales += one_coarse ? 1 : group.weights->coarse->exponents.size();
+    }
     return to;
 }
 

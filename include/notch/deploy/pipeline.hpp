@@ -15,7 +15,7 @@
 /// | calibrate | images | |
 /// | ranges by results (choose_ranges.hpp) | images | plan |
 /// | split (coarse_fine_split.hpp), fit and rounding to nearest: make_plan | | plan |
-/// | fit and rounding by results (refine_in_order.hpp, refine_weights.hpp) | images | plan |
+/// | fit and rounding by results, in order (refine_in_order.hpp); fit alone, or not in order: refine_weights.hpp | images | plan |
 /// | bias correction (correct_biases.hpp) | images | plan |
 ///
 /// The order is that in which a step stands on what the ones before it have settled: magnitudes of channels, then their order,
@@ -133,7 +133,8 @@ template <class Arch = simd::default_arch, executor Executor = serial>
     }
     plan to = make_plan(seen, recipe.policy, ranges);
     const auto looked_at = some(recipe.images);
-    if (recipe.in_order)
+    // Scales alone take back nothing of what was lost before them; on a lost network they would follow noise.
+    if (recipe.in_order && recipe.policy.weights.rounding == weight_rounding::by_results)
         refine_in_order<Arch>(to, recipe.policy, looked_at, looked_at.size() / size, recipe.refining, run);
     else
         refine_weights<Arch>(to, recipe.policy, looked_at, recipe.refining, run);

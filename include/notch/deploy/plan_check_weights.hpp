@@ -129,9 +129,9 @@ private:
                 at_, "multipliers, which only whole weights of at most 6 bits in several blocks along the inputs have, "
                      "with scales that are no powers of two");
         for (std::size_t b = 0; b < of_.multipliers.size(); ++b)
-            if (of_.multipliers[b] < 1 << f || of_.multipliers[b] >= 2 << f)
-                refuse_plan(at_, "multipliers[", b, "] is ", int{of_.multipliers[b]}, ", outside [", 1 << f, ", ",
-                            (2 << f) - 1, "] of ", of_.bits, " bits");
+            if (of_.multipliers[b] == 0 || of_.multipliers[b] >= 2 << f)
+                refuse_plan(at_, "multipliers[", b, "] is ", int{of_.multipliers[b]}, ", outside [1, ", (2 << f) - 1,
+                            "] of ", of_.bits, " bits");
     }
     void check_base() const {
         check_plan_length(at_, "base", of_.base.size(), of_.shape[0]);

@@ -20,7 +20,7 @@ struct quantization_recipe {
     bool reorder = false;          ///< channels, for blocks
     reorder_options ordering{};    ///< bits, scales and overrides are those of the policy
     refine_options refining{};     ///< for fit and rounding by results
-    bool in_order = true;          ///< layers are refined on what the quantized layers before them give
+    bool in_order = true;          ///< codes by results are those of layers behind quantized ones
     std::size_t images = 128;      ///< that methods look at, of those that calibrate, at most
     std::size_t range_images = 16; ///< the same, for ranges by results
     std::size_t bias_images = 0;   ///< for bias correction; 0: none

@@ -4,6 +4,8 @@
 ///
 /// The results that are aimed at are those of the float network. Costs one float run, one simulation, and the moments of each
 /// layer; all tensors of the images are held in memory: 130 KB of ResNet-20's per image, twice.
+/// With nearest codes (weight_rounding::nearest) a layer can take back little, and where a network is lost its scales follow noise:
+/// refine_weights is the better choice there.
 /// Source: asymmetric reconstruction, as in Nagel et al., "Up or down?", ICML 2020, section 4.2.
 #pragma once
 

@@ -209,15 +209,21 @@ private:
             to_.exponents[row * scales.size() + h] = (powers ? floor_log2(top) : 0) - below;
         }
     }
-    /// The same with multipliers of [2^f, 2^(f+1)): each scale becomes the nearest base m 2^-k.
+    /// The same with multipliers of [2^f, 2^(f+1)): each scale becomes the nearest base m 2^-k. Sums are in units of base 2^-k,
+    /// which stay above the floor too: f is as small as needed for that.
     void settle_multiplied(std::size_t row, const std::vector<double>& scales, double top, int cap) {
-        const int f = multiplier_bits(to_.bits);
+        const double smallest = *std::ranges::min_element(scales) * exp2_exact(-1);
+        int f = multiplier_bits(to_.bits);
+        while (f > 0 && smallest * exp2_exact(-f) < floor_of(row))
+            --f;
         for (std::size_t o = first_output(row); o < end_output(row); ++o)
             to_.base[o] = top * exp2_exact(-f);
         for (std::size_t h = 0; h < scales.size(); ++h) {
             const double steps = scales[h] / top * exp2_exact(f); // at most 2^f
             int k = std::clamp(f - floor_log2(steps), 0, cap);
-            const double wanted = steps * exp2_exact(k);
+            if (f == 0) // no room: rounded up
+                k = std::min(floor_log2(top / scales[h]), cap);
+            const double wanted = f == 0 ? 1 : steps * exp2_exact(k);
             double m = clips_nothing_ ? std::ceil(wanted) : std::nearbyint(wanted);
             if (m == exp2_exact(f + 1)) {
                 m = exp2_exact(f);

@@ -55,8 +55,8 @@ struct weight_range {
                        of.codes.begin() + static_cast<std::ptrdiff_t>(end), [](std::int8_t c) { return c != 0; });
 }
 
-/// The smallest exponent of the blocks, and of the coarse part, of an output that have codes; that of the first block where
-/// none has.
+/// The smallest exponent of the blocks, and of the coarse part, of an output that have codes; that of the coarse part, or of
+/// the first block, where none has.
 [[nodiscard]] inline std::int32_t least_exponent(const planned_weights& of, std::size_t o) noexcept {
     const std::int32_t* row = of.exponents.data() + o / of.block_outputs * of.blocks();
     std::int32_t least = 0;
@@ -74,6 +74,8 @@ struct weight_range {
             found = true;
         }
     }
+    if (!found && of.coarse) // packing begins with the coarse part
+        return of.coarse->exponents[o];
     return found ? least : row[0];
 }
 
