@@ -172,7 +172,7 @@ expect(1 "'missing/a.onnx' cannot be written" export shapes.onnx missing/a.onnx 
 expect(2 "notch inspect: MODEL is required" inspect)
 expect(2 "--calibration is required" quantize shapes.onnx)
 expect(2 "--weights is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --weights 9)
-expect(2 "--grain is 'row'; it takes tensor, channel, group:N" quantize ${calibrated} --grain row)
+expect(2 "--grain is 'row'; it takes tensor, channel, kernel, group:N" quantize ${calibrated} --grain row)
 expect(2 "inputs of a group, is 0; it takes a whole number from 1" quantize ${calibrated} --grain group:0)
 expect(2 "--scale is 'log'; it takes pot, fixed or real" quantize ${calibrated} --scale log)
 expect(2 "--observer is 'max'; it takes minmax, percentile, mse, kl, .*or results" quantize ${calibrated} --observer max)
