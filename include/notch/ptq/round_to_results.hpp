@@ -32,8 +32,8 @@ class output_rounding {
 public:
     output_rounding(planned_weights& weights, const layer_numbers& from, const layer_moments& moments, std::size_t o,
                     double damping)
-        : weights_(weights), moments_(moments), o_(o), range_(range_of(weights.bits)), depth_(moments.depth),
-          taps_(weights.taps()), gram_(moments.gram(o)), values_(depth_),
+        : weights_(weights), o_(o), range_(range_of(weights.bits)), depth_(moments.depth), taps_(weights.taps()),
+          gram_(moments.gram(o)), values_(depth_),
           left_(moments.products.begin() + static_cast<std::ptrdiff_t>(o * depth_),
                 moments.products.begin() + static_cast<std::ptrdiff_t>((o + 1) * depth_)) {
         for (std::size_t k = 0; k < depth_; ++k) {
@@ -71,7 +71,6 @@ private:
     [[nodiscard]] double code(std::size_t k) const noexcept { return weights_.codes[o_ * depth_ + k]; }
 
     planned_weights& weights_;
-    const layer_moments& moments_;
     std::size_t o_;
     weight_range range_;
     std::size_t depth_;
