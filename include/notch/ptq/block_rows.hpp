@@ -13,9 +13,7 @@
 #include <span>
 #include <vector>
 
-namespace notch {
-
-namespace detail {
+namespace notch::detail {
 
 /// to[j] += factor * from[j].
 inline void add_scaled(std::size_t count, double factor, const double* from, double* to) noexcept {
@@ -80,7 +78,6 @@ public:
             return energy_ - 2 * n + d;
         return d > 0 && energy_ > 0 ? 1 - n / std::sqrt(energy_ * d) : 1;
     }
-    [[nodiscard]] double energy() const noexcept { return energy_; }
 
     /// What rounding inputs [begin, end) to a scale would do.
     [[nodiscard]] metric_change change(std::size_t begin, std::size_t end, double scale) {
@@ -170,5 +167,4 @@ private:
     std::vector<double> image_{};
 };
 
-} // namespace detail
-} // namespace notch
+} // namespace notch::detail

@@ -69,15 +69,6 @@ private:
         if (!(score() < before))
             start(own);
     }
-    /// Tries a scale for a block; keeps it where it is better.
-    bool consider(std::size_t h, double scale) {
-        if (scale < floor_ || scale == scales_[h])
-            return false;
-        if (row_.score(options_.metric, row_.change(begins_[h], begins_[h + 1], scale)) >= score())
-            return false;
-        keep(h, scale);
-        return true;
-    }
     void keep(std::size_t h, double scale) {
         row_.apply(begins_[h], begins_[h + 1], scale);
         scales_[h] = scale;
