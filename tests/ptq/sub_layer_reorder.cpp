@@ -193,7 +193,7 @@ TEST_CASE("errors by ladders of powers of two are those of the best scales") {
         const sizes start = random_order(12, random);
         notch::detail::place_slots(classes[0], start, slots);
         const auto form = notch::scale_form::power_of_two;
-        const notch::detail::weighted_scale_search search(4, form);
+        const notch::detail::block_scale_search search(4, weight_fit::least_squares, form);
         const auto exact = [&](const notch::detail::slot_orders& in) {
             double sum = 0;
             for (const blocked_layer& it : layers)
@@ -240,7 +240,8 @@ TEST_CASE("a search raises neither cost nor error, and keeps the function") {
             double error = 0;
             for (const blocked_layer& it : layers) {
                 cost += it(slots[it.input()], slots[it.output()]);
-                error += notch::detail::fit_error(it, {4, form}, slots[it.input()], slots[it.output()]);
+                error += notch::detail::fit_error(it, {4, weight_fit::least_squares, form}, slots[it.input()],
+                                                  slots[it.output()]);
             }
             CHECK(cost == Approx(total.cost_after).epsilon(1e-4));
             CHECK(error == Approx(total.error_after).epsilon(1e-4));

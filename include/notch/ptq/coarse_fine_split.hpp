@@ -57,12 +57,7 @@ public:
     weight_splitter(const weights_to_fit& from, const weight_policy& policy, scale_form form)
         : from_(from), form_(form), fit_(policy.fit), fine_(range_of(policy.bits)),
           top_(range_of(policy.split.bits).highest) {
-        to_.bits = policy.bits;
-        to_.cut = policy.cut;
-        to_.shape = from.shape;
-        const auto [outputs, inputs] = block_extents(policy.cut, from.shape);
-        to_.block_outputs = outputs;
-        to_.block_inputs = inputs;
+        to_ = blank_weights(policy, from.shape);
         coarse_weights coarse;
         coarse.bits = policy.split.bits;
         place(coarse, policy.split.taps);
@@ -71,14 +66,9 @@ public:
     }
 
     [[nodiscard]] planned_weights split() {
-        const std::size_t rows = ceil_div(to_.shape[0], to_.block_outputs);
-        to_.exponents.resize(rows * to_.blocks());
-        to_.base.assign(to_.shape[0], 1.0);
-        to_.least.resize(to_.shape[0]);
-        to_.codes.resize(from_.values.size());
         to_.coarse->codes.resize(to_.shape[0] * to_.shape[1] * coarse_taps());
         to_.coarse->exponents.resize(to_.shape[0]);
-        for (std::size_t row = 0; row < rows; ++row)
+        for (std::size_t row = 0; row < to_.rows(); ++row)
             split_row(row);
         find_least(to_);
         return std::move(to_);
@@ -131,12 +121,12 @@ private:
                 best = mantissa;
             }
         }
-        for (std::size_t o = first_of(row); o < end_of(row) && !from_.floors.empty(); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row) && !from_.floors.empty(); ++o)
             if (from_.floors[o] > 0 && largest_of(o) < from_.floors[o] * fine_.highest)
                 to_.floored.push_back(static_cast<std::uint32_t>(o));
         for (int cap = split_shift; cap >= 0; --cap) {
             static_cast<void>(try_row(row, best, cap));
-            if (sums_fit(to_, first_of(row), end_of(row)))
+            if (sums_fit(to_, to_.first_output(row), to_.end_output(row)))
                 break;
         }
     }
@@ -152,18 +142,14 @@ private:
         if (form_ == scale_form::power_of_two)
             return list;
         for (int step = 1; step < 16; ++step)
-            list.push_back(static_cast<double>(static_cast<float>(std::exp2(step / 16.0))));
-        const double whole = static_cast<double>(
-            static_cast<float>(*std::max_element(largest_.begin() + static_cast<std::ptrdiff_t>(first_of(row)),
-                                                 largest_.begin() + static_cast<std::ptrdiff_t>(end_of(row))) /
-                               top_));
+            list.push_back(as_float(std::exp2(step / 16.0)));
+        double largest = 0;
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
+            largest = std::max(largest, largest_[o]);
+        const double whole = as_float(largest / top_);
         if (whole > exp2_exact(-100))
             list.push_back(whole * exp2_exact(-floor_log2(whole))); // the largest code is reached
         return list;
-    }
-    [[nodiscard]] std::size_t first_of(std::size_t row) const noexcept { return row * to_.block_outputs; }
-    [[nodiscard]] std::size_t end_of(std::size_t row) const noexcept {
-        return std::min(first_of(row) + to_.block_outputs, to_.shape[0]);
     }
     /// The exponent of the smallest m 2^e that is not below x > 0.
     [[nodiscard]] static std::int32_t exponent_above(double x, double m) {
@@ -172,11 +158,9 @@ private:
     }
     /// Splits a row of blocks with scales m 2^e, coarse ones at most 2^cap times the fine ones. The square error.
     double try_row(std::size_t row, double m, int cap) {
-        double floor = exp2_exact(-100);
-        for (std::size_t o = first_of(row); o < end_of(row) && !from_.floors.empty(); ++o)
-            floor = std::max(floor, from_.floors[o]);
+        const double floor = std::max(row_floor(to_, from_.floors, row), exp2_exact(-100));
         std::int32_t highest = std::numeric_limits<std::int32_t>::min();
-        for (std::size_t o = first_of(row); o < end_of(row); ++o) {
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o) {
             to_.base[o] = m;
             const std::int32_t exponent = exponent_above(std::max(largest_[o] / top_, floor), m);
             to_.coarse->exponents[o] = exponent;
@@ -206,7 +190,7 @@ private:
         const std::size_t end = std::min(first + to_.block_inputs, to_.shape[1]);
         std::vector<double> rest;
         double largest = 0;
-        for (std::size_t o = first_of(row); o < end_of(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             for (std::size_t i = first; i < end; ++i)
                 for (std::size_t t = 0; t < to_.taps(); ++t) {
                     rest.push_back(weight(o, i * to_.taps() + t) - to_.coarse_value(o, i, t));
@@ -227,7 +211,7 @@ private:
         to_.exponents[row * to_.blocks() + h] = best;
         const double inverse = 1 / (m * exp2_exact(best));
         std::size_t at = 0;
-        for (std::size_t o = first_of(row); o < end_of(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             for (std::size_t k = first * to_.taps(); k < end * to_.taps(); ++k, ++at)
                 to_.codes[o * depth() + k] = static_cast<std::int8_t>(code_of(rest[at], inverse, fine_));
         return least;

@@ -21,6 +21,7 @@
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/core/rounding.hpp>
+#include <notch/ptq/block_scale_search.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/policy.hpp>
 #include <notch/ptq/weight_codes.hpp>
@@ -46,106 +47,26 @@ struct weights_to_fit {
 
 namespace detail {
 
-/// Square error of weights in codes of one scale.
-[[nodiscard]] inline double square_error(std::span<const double> w, double scale, const weight_range& range) noexcept {
-    const double inverse = 1 / scale;
-    double error = 0;
-    for (const double x : w) {
-        const double e = x - scale * code_of(x, inverse, range);
-        error += e * e;
-    }
-    return error;
-}
-
-/// The scale of one block.
-class block_scale_search {
-public:
-    block_scale_search(int bits, weight_fit fit, scale_form form) : range_(range_of(bits)), fit_(fit), form_(form) {}
-
-    /// The best scale that is at least `floor` (0: none).
-    [[nodiscard]] double operator()(std::span<const double> w, double floor) const {
-        double largest = 0;
-        for (const double x : w)
-            largest = std::max(largest, std::abs(x));
-        const double least = snapped_up(std::max(floor, exp2_exact(-100)));
-        if (largest == 0)
-            return floor > 0 ? least : 1;
-        const double whole = snapped_up(std::max(largest / range_.highest, exp2_exact(-100)));
-        if (fit_ == weight_fit::min_max || whole <= least)
-            return std::max(whole, least);
-        best_ = whole;
-        best_error_ = square_error(w, whole, range_);
-        if (form_ == scale_form::power_of_two)
-            for (int below = 1; below <= 4; ++below)
-                try_scale(w, whole * exp2_exact(-below), least);
-        else {
-            for (int percent = 99; percent > 15; --percent)
-                try_scale(w, as_float(largest / range_.highest * percent / 100), least);
-            try_scale(w, as_float(largest / -range_.lowest), least);
-        }
-        return best_;
-    }
-
-private:
-    void try_scale(std::span<const double> w, double scale, double least) const {
-        if (scale < least)
-            return;
-        const double error = square_error(w, scale, range_);
-        if (error < best_error_ || (error == best_error_ && scale > best_)) {
-            best_ = scale;
-            best_error_ = error;
-        }
-    }
-    [[nodiscard]] static double as_float(double x) noexcept { return static_cast<double>(static_cast<float>(x)); }
-    /// The smallest scale of the form that is not below a number, but for the rounding to a float.
-    [[nodiscard]] double snapped_up(double x) const {
-        if (form_ != scale_form::power_of_two)
-            return as_float(x);
-        const int e = floor_log2(x);
-        return exp2_exact(exp2_exact(e) < x ? e + 1 : e);
-    }
-
-    weight_range range_;
-    weight_fit fit_;
-    scale_form form_;
-    mutable double best_ = 0;
-    mutable double best_error_ = 0;
-};
-
 /// Fits one layer.
 class weight_fitter {
 public:
     weight_fitter(const weights_to_fit& from, const weight_policy& policy, scale_form form)
         : from_(from), search_(policy.bits, policy.fit, form), form_(form),
           clips_nothing_(policy.fit == weight_fit::min_max), range_(range_of(policy.bits)) {
-        to_.bits = policy.bits;
-        to_.cut = policy.cut;
-        to_.shape = from.shape;
-        const auto [outputs, inputs] = block_extents(policy.cut, from.shape);
-        to_.block_outputs = outputs;
-        to_.block_inputs = inputs;
+        to_ = blank_weights(policy, from.shape);
     }
 
     /// `scales`: those to take, one per block, or none: they are searched.
     [[nodiscard]] planned_weights fit(std::span<const double> scales = {}) {
         given_ = scales;
-        const std::size_t rows = ceil_div(to_.shape[0], to_.block_outputs);
-        to_.exponents.resize(rows * to_.blocks());
         if (form_ != scale_form::power_of_two && to_.blocks() > 1 && multiplier_bits(to_.bits) > 0)
             to_.multipliers.resize(to_.exponents.size());
-        to_.base.assign(to_.shape[0], 1.0);
-        to_.least.resize(to_.shape[0]);
-        to_.codes.resize(from_.values.size());
-        for (std::size_t row = 0; row < rows; ++row)
+        for (std::size_t row = 0; row < to_.rows(); ++row)
             fit_row(row);
         return std::move(to_);
     }
 
 private:
-    [[nodiscard]] std::size_t first_output(std::size_t row) const noexcept { return row * to_.block_outputs; }
-    [[nodiscard]] std::size_t end_output(std::size_t row) const noexcept {
-        return std::min((row + 1) * to_.block_outputs, to_.shape[0]);
-    }
     /// The weights of a block.
     [[nodiscard]] std::vector<double> block(std::size_t row, std::size_t column) const {
         const std::size_t taps = to_.taps();
@@ -153,19 +74,13 @@ private:
         const std::size_t end = std::min((column + 1) * to_.block_inputs, to_.shape[1]) * taps;
         std::vector<double> w;
         w.reserve((end - first) * to_.block_outputs);
-        for (std::size_t o = first_output(row); o < end_output(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             for (std::size_t k = first; k < end; ++k)
                 w.push_back(static_cast<double>(from_.values[o * to_.shape[1] * taps + k]));
         return w;
     }
-    [[nodiscard]] double floor_of(std::size_t row) const noexcept {
-        double floor = 0;
-        for (std::size_t o = first_output(row); o < end_output(row) && !from_.floors.empty(); ++o)
-            floor = std::max(floor, from_.floors[o]);
-        return floor;
-    }
     void fit_row(std::size_t row) {
-        const double floor = floor_of(row);
+        const double floor = row_floor(to_, from_.floors, row);
         std::vector<double> scales(to_.blocks());
         double top = 0; // of blocks with weights other than 0
         bool is_floored = false;
@@ -183,15 +98,15 @@ private:
             if (scale == 0) // zeros have any scale
                 scale = top > 0 ? top : search_({}, floor);
         if (is_floored)
-            for (std::size_t o = first_output(row); o < end_output(row); ++o)
+            for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
                 to_.floored.push_back(static_cast<std::uint32_t>(o));
         for (int cap = block_spread; cap >= 0; --cap) {
             settle(row, scales, cap);
             write_codes(row);
-            if (cap == 0 || sums_fit(to_, first_output(row), end_output(row)))
+            if (cap == 0 || sums_fit(to_, to_.first_output(row), to_.end_output(row)))
                 break;
         }
-        for (std::size_t o = first_output(row); o < end_output(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             to_.least[o] = least_exponent(to_, o);
     }
     /// Exponents and base of a row of blocks, whose scales may differ by 2^cap.
@@ -202,7 +117,7 @@ private:
             settle_multiplied(row, scales, top, cap);
             return;
         }
-        for (std::size_t o = first_output(row); o < end_output(row) && !powers; ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row) && !powers; ++o)
             to_.base[o] = top;
         for (std::size_t h = 0; h < scales.size(); ++h) {
             const int below = std::min(floor_log2(top / scales[h]), cap);
@@ -214,9 +129,9 @@ private:
     void settle_multiplied(std::size_t row, const std::vector<double>& scales, double top, int cap) {
         const double smallest = *std::ranges::min_element(scales) * exp2_exact(-1);
         int f = multiplier_bits(to_.bits);
-        while (f > 0 && smallest * exp2_exact(-f) < floor_of(row))
+        while (f > 0 && smallest * exp2_exact(-f) < row_floor(to_, from_.floors, row))
             --f;
-        for (std::size_t o = first_output(row); o < end_output(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             to_.base[o] = top * exp2_exact(-f);
         for (std::size_t h = 0; h < scales.size(); ++h) {
             const double steps = scales[h] / top * exp2_exact(f); // at most 2^f
@@ -235,7 +150,7 @@ private:
     }
     void write_codes(std::size_t row) {
         const std::size_t taps = to_.taps();
-        for (std::size_t o = first_output(row); o < end_output(row); ++o)
+        for (std::size_t o = to_.first_output(row); o < to_.end_output(row); ++o)
             for (std::size_t i = 0; i < to_.shape[1]; ++i) {
                 const double inverse = 1 / to_.scale(o, i);
                 for (std::size_t t = 0; t < taps; ++t) {

@@ -36,8 +36,7 @@ public:
             for (std::size_t i = 0; i < of.columns(); ++i)
                 peak = std::max(peak, of.peak(o, i));
         const double top = std::max(std::sqrt(peak) / range_.highest, exp2_exact(-100));
-        const int e = floor_log2(top);
-        const double first = exp2_exact(exp2_exact(e) < top ? e + 1 : e);
+        const double first = power_above(top);
         const std::size_t steps = form == scale_form::power_of_two ? 1 : 3;
         constexpr std::array<double, 3> thirds{1, 0.7937005259840998, 0.6299605249474366}; // 2^(-n / 3)
         for (std::size_t k = 0; k < 10 * steps; ++k)

@@ -72,6 +72,14 @@ struct planned_weights {
 
     /// Blocks along the inputs.
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape[1], block_inputs); }
+    /// Rows of blocks, one below the other.
+    [[nodiscard]] std::size_t rows() const noexcept { return ceil_div(shape[0], block_outputs); }
+    /// First output of a row of blocks.
+    [[nodiscard]] std::size_t first_output(std::size_t row) const noexcept { return row * block_outputs; }
+    /// One behind its last output.
+    [[nodiscard]] std::size_t end_output(std::size_t row) const noexcept {
+        return std::min((row + 1) * block_outputs, shape[0]);
+    }
     /// Taps of a channel.
     [[nodiscard]] std::size_t taps() const noexcept { return shape[2] * shape[3]; }
     /// Number of the block of an output and an input channel.

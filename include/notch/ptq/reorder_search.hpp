@@ -38,8 +38,8 @@ class reorder_search {
 public:
     reorder_search(const network& net, const std::vector<permutation_class>& classes, const grain& cut,
                    std::span<const measured_channels> seen, const reorder_options& options)
-        : classes_(classes), options_(options), search_(options.bits, options.scales), order_(identity_orders(classes)),
-          slots_(identity_slots(inferred_shapes(net))) {
+        : classes_(classes), options_(options), search_(options.bits, weight_fit::least_squares, options.scales),
+          order_(identity_orders(classes)), slots_(identity_slots(inferred_shapes(net))) {
         check(net, cut, seen);
         for (const layer& it : net.layers)
             if (weights_of(it.op).values != nullptr &&
@@ -240,7 +240,7 @@ private:
 
     const std::vector<permutation_class>& classes_;
     const reorder_options& options_;
-    weighted_scale_search search_;
+    block_scale_search search_;
     channel_orders order_;
     slot_orders slots_;
     std::vector<blocked_layer> layers_{};

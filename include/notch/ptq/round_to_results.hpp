@@ -89,16 +89,10 @@ template <executor Executor = serial>
 scale_search_result round_to_results(plan& of, std::size_t g, const layer_moments& moments,
                                      const rounding_options& options = {}, Executor&& run = {}) {
     planned_weights& weights = *of.groups[g].weights;
-    const detail::layer_numbers from = detail::numbers_of(of, g);
-    const layer_moments centred = options.centred ? moments.centred() : layer_moments();
-    const layer_moments& used = options.centred ? centred : moments;
-    scale_search_result result;
-    for (const double e : used.energy)
-        result.energy += e;
-    result.before = detail::error_of(weights, used);
+    detail::layer_refinement layer(of, g, moments, options.centred);
     const std::vector<std::int8_t> nearest = weights.codes;
     detail::run_tasks(detail::executor_ref(run), moments.outputs, [&](std::size_t o) {
-        detail::output_rounding rounding(weights, from, used, o, options.damping);
+        detail::output_rounding rounding(weights, layer.numbers, layer.errors(), o, options.damping);
         for (std::size_t pass = 0; pass < options.passes && rounding.pass(); ++pass) {
         }
     });
@@ -107,10 +101,9 @@ scale_search_result round_to_results(plan& of, std::size_t g, const layer_moment
         weights.codes = nearest;
         detail::find_least(weights);
     }
-    result.after = detail::error_of(weights, used);
-    weights.bias = options.centred ? detail::bias_keeping_means(of, g, from, weights, moments)
-                                   : detail::bias_codes(of, g, from, weights);
-    return result;
+    layer.result.after = detail::error_of(weights, layer.errors());
+    layer.set_bias(weights);
+    return layer.result;
 }
 
 } // namespace notch

@@ -112,7 +112,6 @@ private:
         }
         return changed;
     }
-    [[nodiscard]] static double as_float(double x) noexcept { return static_cast<double>(static_cast<float>(x)); }
     void search_grid() {
         const double whole = row_.largest(0, depth_) / (top_code_ + 0.5);
         if (whole == 0)

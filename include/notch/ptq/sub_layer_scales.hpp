@@ -28,6 +28,7 @@
 #include <notch/ptq/fit_weights.hpp>
 #include <notch/ptq/layer_moments.hpp>
 #include <notch/ptq/layer_numbers.hpp>
+#include <notch/ptq/layer_refinement.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/refine_options.hpp>
 #include <notch/ptq/row_search.hpp>
@@ -42,13 +43,6 @@
 
 namespace notch {
 
-/// What became of one layer.
-struct scale_search_result {
-    double energy = 0; ///< sum of squares of the results
-    double before = 0; ///< square error with the scales that the plan had
-    double after = 0;  ///< with those that were found
-};
-
 namespace detail {
 
 /// The scale of each block of weights, row-major.
@@ -58,37 +52,6 @@ namespace detail {
         for (std::size_t h = 0; h < weights.blocks(); ++h)
             scales.push_back(weights.scale(o, h * weights.block_inputs));
     return scales;
-}
-
-/// Square error of a layer with the weights of a plan.
-[[nodiscard]] inline double error_of(const planned_weights& weights, const layer_moments& moments) {
-    std::vector<double> w(moments.depth);
-    double total = 0;
-    for (std::size_t o = 0; o < moments.outputs; ++o) {
-        for (std::size_t k = 0; k < w.size(); ++k)
-            w[k] = weights.value(o, k / weights.taps(), k % weights.taps());
-        total += moments.error(o, w);
-    }
-    return total;
-}
-
-/// The bias of a layer whose weights are those of a plan and whose results shall keep their means.
-[[nodiscard]] inline std::vector<std::int32_t> bias_keeping_means(const plan& of, std::size_t g,
-                                                                  const layer_numbers& from,
-                                                                  const planned_weights& weights,
-                                                                  const layer_moments& moments) {
-    std::vector<std::int32_t> codes(moments.outputs, 0);
-    for (std::size_t o = 0; o < moments.outputs; ++o) {
-        const double* inputs = moments.inputs.data() + moments.group_of(o) * moments.depth;
-        double mean = moments.results[o];
-        for (std::size_t k = 0; k < moments.depth; ++k)
-            mean -= weights.value(o, k / weights.taps(), k % weights.taps()) * inputs[k];
-        mean = mean / moments.positions + (from.bias.empty() ? 0.0 : static_cast<double>(from.bias[o]));
-        const double unit = sum_scale(weights, *of.tensors[of.groups[g].where.inputs[0]], o);
-        codes[o] = static_cast<std::int32_t>(
-            std::clamp(std::nearbyint(mean / unit), -exp2_exact(bias_bits), exp2_exact(bias_bits)));
-    }
-    return codes;
 }
 
 /// Weights in the blocks of one plan with the scales of a coarser one.
@@ -117,25 +80,21 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
                                   const scale_search_options& options = {}, const planned_weights* coarser = nullptr,
                                   std::span<const double> importance = {}, Executor&& run = {}) {
     planned_weights& weights = *of.groups[g].weights;
-    const detail::layer_numbers from = detail::numbers_of(of, g);
+    detail::layer_refinement layer(of, g, moments, options.centred);
+    const detail::layer_numbers& from = layer.numbers;
+    const layer_moments& used = layer.errors();
+    scale_search_result& result = layer.result;
     const std::vector<double> floors = detail::scale_floors(of, g, from);
-    const layer_moments centred = options.centred ? moments.centred() : layer_moments();
-    const layer_moments& used = options.centred ? centred : moments;
-    scale_search_result result;
-    for (const double e : used.energy)
-        result.energy += e;
-    result.before = detail::error_of(weights, used);
     std::vector<double> scales = detail::block_scales(weights);
     const std::vector<double> targets = detail::fine_targets(weights, from.values);
     std::vector<double> fixed;
     for (std::size_t k = 0; weights.coarse && k < targets.size(); ++k)
         fixed.push_back(static_cast<double>(from.values[k]) - targets[k]);
-    detail::run_tasks(detail::executor_ref(run), ceil_div(weights.shape[0], weights.block_outputs), [&](std::size_t v) {
-        const std::size_t first = v * weights.block_outputs;
-        const std::size_t last = std::min(first + weights.block_outputs, weights.shape[0]);
-        detail::block_row row(used, targets, fixed, first, last, detail::range_of(weights.bits), importance);
-        const double floor = *std::max_element(floors.begin() + static_cast<std::ptrdiff_t>(first),
-                                               floors.begin() + static_cast<std::ptrdiff_t>(last));
+    detail::run_tasks(detail::executor_ref(run), weights.rows(), [&](std::size_t v) {
+        const std::size_t first = weights.first_output(v);
+        detail::block_row row(used, targets, fixed, first, weights.end_output(v), detail::range_of(weights.bits),
+                              importance);
+        const double floor = detail::row_floor(weights, floors, v);
         std::vector<double> parents;
         for (std::size_t h = 0; coarser != nullptr && h < weights.blocks(); ++h)
             parents.push_back(coarser->scale(first, h * weights.block_inputs));
@@ -162,8 +121,7 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
         result.after = result.before;
         found = weights;
     }
-    found.bias = options.centred ? detail::bias_keeping_means(of, g, from, found, moments)
-                                 : detail::bias_codes(of, g, from, found);
+    layer.set_bias(found);
     weights = std::move(found);
     return result;
 }

@@ -46,6 +46,40 @@ struct weight_range {
     return {std::min(g.outputs, shape[0]), std::min(g.inputs, shape[1])};
 }
 
+/// Weights of a policy without codes: all lists have their lengths.
+[[nodiscard]] inline planned_weights blank_weights(const weight_policy& policy, const std::vector<std::size_t>& shape) {
+    planned_weights to;
+    to.bits = policy.bits;
+    to.cut = policy.cut;
+    to.shape = shape;
+    const auto [outputs, inputs] = block_extents(policy.cut, shape);
+    to.block_outputs = outputs;
+    to.block_inputs = inputs;
+    to.exponents.resize(to.rows() * to.blocks());
+    to.base.assign(shape[0], 1.0);
+    to.least.resize(shape[0]);
+    to.codes.resize(element_count(shape));
+    return to;
+}
+
+/// The largest of the floors, one per output or none, of a row of blocks.
+[[nodiscard]] inline double row_floor(const planned_weights& of, std::span<const double> floors,
+                                      std::size_t row) noexcept {
+    double floor = 0;
+    for (std::size_t o = of.first_output(row); o < of.end_output(row) && !floors.empty(); ++o)
+        floor = std::max(floor, floors[o]);
+    return floor;
+}
+
+/// The nearest float.
+[[nodiscard]] inline double as_float(double x) noexcept { return static_cast<double>(static_cast<float>(x)); }
+
+/// The smallest power of two that is not below x > 0.
+[[nodiscard]] inline double power_above(double x) noexcept {
+    const int e = floor_log2(x);
+    return exp2_exact(exp2_exact(e) < x ? e + 1 : e);
+}
+
 /// Whether an output has a code other than 0 in a block.
 [[nodiscard]] inline bool any_code(const planned_weights& of, std::size_t o, std::size_t h) noexcept {
     const std::size_t taps = of.taps();
