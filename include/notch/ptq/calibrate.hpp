@@ -15,6 +15,7 @@
 #include <notch/model/forward.hpp>
 #include <notch/model/network.hpp>
 #include <notch/observe/histogram.hpp>
+#include <notch/ptq/image_batches.hpp>
 #include <notch/ptq/layer_groups.hpp>
 #include <notch/ptq/prepare.hpp>
 
@@ -91,18 +92,13 @@ template <executor Executor = serial>
 [[nodiscard]] calibration calibrate(const network& net, std::span<const float> images,
                                     const calibration_options& options = {}, Executor&& run = {}) {
     calibrator watch(net);
-    const std::size_t size = element_count(net.tensors[net.input].shape);
-    if (size == 0 || images.empty() || images.size() % size != 0)
-        detail::raise<shape_error>("calibrate: ", images.size(), " floats are no whole number of images of extents ",
-                                   net.tensors[net.input].shape);
-    const std::size_t count = images.size() / size;
-    const std::size_t batch = std::max<std::size_t>(options.batch, 1);
-    for (std::size_t first = 0; first < count; first += batch) {
-        const std::size_t n = std::min(batch, count - first);
-        watch.observe(images.subspan(first * size, n * size), n, run);
-        if (options.progress)
-            options.progress(first + n, count);
-    }
+    const std::size_t count = images.size() / std::max<std::size_t>(element_count(net.tensors[net.input].shape), 1);
+    detail::for_each_batch("calibrate", net.tensors[net.input].shape, images, std::max<std::size_t>(options.batch, 1),
+                           [&](std::span<const float> some, std::size_t n, std::size_t first) {
+                               watch.observe(some, n, run);
+                               if (options.progress)
+                                   options.progress(first + n, count);
+                           });
     return std::move(watch).take();
 }
 

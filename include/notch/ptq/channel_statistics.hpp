@@ -9,10 +9,10 @@
 /// their order, so the result depends neither on the batch nor on the executor.
 #pragma once
 
-#include <notch/core/error.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/model/forward.hpp>
 #include <notch/model/network.hpp>
+#include <notch/ptq/image_batches.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -81,27 +81,22 @@ template <executor Executor = serial>
 [[nodiscard]] std::vector<measured_channels> measure_channels(const network& net, std::span<const float> images,
                                                               Executor&& run = {}) {
     const float_program program(net);
-    const std::size_t size = program.input_size();
-    if (images.empty() || images.size() % size != 0)
-        detail::raise<shape_error>("measure_channels: ", images.size(),
-                                   " floats are no whole number of images of extents ", net.tensors[net.input].shape);
     constexpr std::size_t batch = 32;
     std::vector<detail::channel_sums> sums;
     for (const tensor_info& tensor : program.tensors())
         sums.emplace_back(tensor.shape.empty() ? 1 : tensor.shape[0]);
     std::vector<bool> seen(sums.size(), false);
     std::vector<float> output(batch * program.output_size());
-    const std::size_t count = images.size() / size;
-    for (std::size_t first = 0; first < count; first += batch) {
-        const std::size_t n = std::min(batch, count - first);
+    const auto show = [&](std::span<const float> some, std::size_t n, std::size_t) {
         program.run(
-            images.subspan(first * size, n * size), n, std::span(output).first(n * program.output_size()),
+            some, n, std::span(output).first(n * program.output_size()),
             [&](std::size_t tensor, std::span<const float> values) {
                 sums[tensor].add(values, n);
                 seen[tensor] = true;
             },
             run);
-    }
+    };
+    detail::for_each_batch("measure_channels", net.tensors[net.input].shape, images, batch, show);
     std::vector<measured_channels> result(sums.size());
     for (std::size_t t = 0; t < sums.size(); ++t)
         if (seen[t])

@@ -125,12 +125,14 @@ private:
 
 /// Codes for the tensors of a plan, chosen anew, see above; for make_plan. Tensors that keep the codes of their input have none.
 /// `images`: [count, C, H, W] of the network's input; 16 are plenty. `chosen`: what won, if wanted. Raises shape_error for
-/// another number of floats.
+/// another number of floats, state_error where nothing was seen.
 template <class Arch = simd::default_arch, executor Executor = serial>
 [[nodiscard]] std::vector<std::optional<tensor_codes>>
 choose_ranges(const calibration& seen, const quantization_policy& policy, std::span<const float> images,
               std::size_t count, std::vector<chosen_range>* chosen = nullptr, Executor&& run = {}) {
-    const plan first = make_plan(seen, policy);
+    if (seen.images == 0)
+        detail::raise<state_error>("choose_ranges: the calibration has seen no image");
+    const plan first = detail::planner(seen, policy, {}).make_tensors();
     std::vector<bool> own(first.tensors.size(), false); // codes of its own
     own[first.input] = true;
     for (const planned_group& group : first.groups)

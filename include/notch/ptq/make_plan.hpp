@@ -57,19 +57,27 @@ public:
     }
 
     [[nodiscard]] plan make() {
+        plan_tensors();
+        for (std::size_t g = 0; g < to_.groups.size(); ++g)
+            if (has_weights(layer_of(g).op))
+                to_.groups[g].weights = plan_weights(g);
+        return std::move(to_);
+    }
+    /// The plan without weights.
+    [[nodiscard]] plan make_tensors() {
+        plan_tensors();
+        return std::move(to_);
+    }
+
+private:
+    void plan_tensors() {
         find_output();
         find_ends();
         to_.tensors[to_.input] =
             fit(to_.input, policy_.first_last_bits != 0 ? policy_.first_last_bits : policy_.activations.bits);
         for (std::size_t g = 0; g < to_.groups.size(); ++g)
             plan_result(g);
-        for (std::size_t g = 0; g < to_.groups.size(); ++g)
-            if (has_weights(layer_of(g).op))
-                to_.groups[g].weights = plan_weights(g);
-        return std::move(to_);
     }
-
-private:
     [[nodiscard]] const layer& layer_of(std::size_t g) const { return to_.net.layers[to_.groups[g].where.layer]; }
     [[nodiscard]] const layer_override* override_of(std::size_t g) const {
         const auto found = std::ranges::find(policy_.overrides, layer_of(g).name, &layer_override::layer);

@@ -9,9 +9,9 @@
 /// all layers, and tensors of a batch that layers with weights read.
 #pragma once
 
-#include <notch/core/error.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/model/forward.hpp>
+#include <notch/ptq/image_batches.hpp>
 #include <notch/ptq/layer_moments.hpp>
 #include <notch/ptq/layer_numbers.hpp>
 #include <notch/ptq/plan.hpp>
@@ -58,11 +58,6 @@ template <class Arch = simd::default_arch, executor Executor = serial>
 [[nodiscard]] std::vector<std::optional<layer_moments>> measure_moments(const plan& of, std::span<const float> images,
                                                                         Executor&& run = {}) {
     const float_program program(of.net);
-    const std::size_t size = program.input_size();
-    if (images.empty() || images.size() % size != 0)
-        detail::raise<shape_error>("measure_moments: ", images.size(),
-                                   " floats are no whole number of images of extents ",
-                                   of.net.tensors[of.net.input].shape);
     std::vector<std::optional<detail::moment_collector>> collectors(of.groups.size());
     std::vector<std::optional<std::size_t>> group_of_tensor(of.net.tensors.size()); // of the float result of a layer
     std::vector<std::size_t> readers(of.net.tensors.size(), 0);
@@ -75,12 +70,10 @@ template <class Arch = simd::default_arch, executor Executor = serial>
     std::vector<std::vector<float>> codes(of.net.tensors.size());
     constexpr std::size_t batch = 32;
     std::vector<float> output(batch * program.output_size());
-    const std::size_t count = images.size() / size;
-    for (std::size_t first = 0; first < count; first += batch) {
-        const std::size_t n = std::min(batch, count - first);
+    const auto show = [&](std::span<const float> some, std::size_t n, std::size_t) {
         std::vector<std::size_t> left = readers;
         program.run<Arch>(
-            images.subspan(first * size, n * size), n, std::span(output).first(n * program.output_size()),
+            some, n, std::span(output).first(n * program.output_size()),
             [&](std::size_t tensor, std::span<const float> values) {
                 if (const auto g = group_of_tensor[tensor]) {
                     const std::size_t from = of.groups[*g].where.inputs[0];
@@ -94,7 +87,8 @@ template <class Arch = simd::default_arch, executor Executor = serial>
                     detail::to_code_steps(values, *of.tensors[tensor], codes[tensor]);
             },
             run);
-    }
+    };
+    detail::for_each_batch("measure_moments", of.net.tensors[of.net.input].shape, images, batch, show);
     std::vector<std::optional<layer_moments>> result(of.groups.size());
     for (std::size_t g = 0; g < of.groups.size(); ++g)
         if (collectors[g])
