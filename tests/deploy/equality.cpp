@@ -1,7 +1,7 @@
 // A program gives the codes that the simulation of its plan gives: for every form of scales, grain, width and layer, any cut
 // into batches and tasks.
 #include "catch.hpp"
-#include "deploy/random_network.hpp"
+#include "deploy/random_plan.hpp"
 #include "deploy/run_plan.hpp"
 
 #include <notch/deploy/refine_in_order.hpp>
@@ -75,21 +75,7 @@ TEST_CASE("random networks run as their plans say") {
         const notch::network net = random_network(seed);
         const std::size_t count = 1 + random.below(5);
         const std::vector<float> images = random.normals(count * notch::element_count(net.tensors[net.input].shape));
-        notch::quantization_policy policy;
-        policy.weights.bits = 2 + static_cast<int>(random.below(7));
-        policy.weights.cut = grains[random.below(grains.size())];
-        policy.weights.fit = random.one_in(2) ? notch::weight_fit::min_max : notch::weight_fit::least_squares;
-        policy.activations.bits = random.one_in(2) ? 8 : 2 + static_cast<int>(random.below(6));
-        policy.activations.is_signed = random.one_in(2);
-        policy.activations.rule = random.one_in(2) ? notch::range_rule::by_min_max : notch::range_rule::by_mse;
-        policy.first_last_bits = random.one_in(2) ? 0 : 8;
-        policy.scales = forms[seed % 3];
-        if (seed % 2 == 1) { // split whatever can be
-            policy.weights.split.bits = 2 + static_cast<int>(random.below(7));
-            policy.weights.split.taps = static_cast<notch::split_taps>(random.below(3));
-            policy.weights.split.per_tensor = random.one_in(2);
-            policy.weights.split.least_gain = -1000;
-        }
+        notch::quantization_policy policy = random_policy(random, seed);
         const bool refined = seed % 4 > 1;
         INFO("seed " << seed << ", " << notch::to_string(policy.scales) << ", " << notch::to_string(policy.weights.cut)
                      << ", W" << policy.weights.bits << "A" << policy.activations.bits);

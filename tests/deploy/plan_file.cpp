@@ -1,8 +1,8 @@
 // Plans as files: what comes back, and what is refused.
 #include "catch.hpp"
+#include "deploy/plan_bytes.hpp"
 #include "deploy/random_plan.hpp"
 
-#include <notch/core/checksum.hpp>
 #include <notch/deploy/as_qdq.hpp>
 #include <notch/deploy/lower.hpp>
 #include <notch/deploy/plan_file.hpp>
@@ -29,17 +29,6 @@ constexpr std::uint64_t plans = 120;
 #else
 constexpr std::uint64_t plans = 24;
 #endif
-
-// Length and checksum as they have to be, whatever lies between.
-[[nodiscard]] std::vector<std::byte> with_checksum(std::vector<std::byte> bytes) {
-    const auto put = [&](std::size_t at, std::uint64_t value) {
-        for (std::size_t i = 0; i < 8; ++i)
-            bytes[at + i] = static_cast<std::byte>(value >> (8 * i) & 0xff);
-    };
-    put(16, bytes.size() - 32);
-    put(bytes.size() - 8, notch::detail::checksum64(std::span(bytes).first(bytes.size() - 8)));
-    return bytes;
-}
 
 // The bytes of a plan that nobody has checked.
 [[nodiscard]] std::vector<std::byte> unchecked_bytes(const notch::plan& from) {

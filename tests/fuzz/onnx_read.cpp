@@ -1,25 +1,14 @@
 /// @file
 /// Fuzzing of the ONNX reader: any bytes are a network or an error of notch, and what was read can be written and read again.
+#include "require.hpp"
+
 #include <notch/io/onnx_read.hpp>
 #include <notch/io/onnx_write.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <vector>
-
-namespace {
-
-void require(bool holds, const char* what) {
-    if (holds)
-        return;
-    std::fprintf(stderr, "fuzz: %s\n", what);
-    std::abort();
-}
-
-} // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     notch::network net;

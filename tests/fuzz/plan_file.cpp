@@ -1,7 +1,9 @@
 /// @file
 /// Fuzzing of the reader of plans: any bytes are a plan or a format_error; what was read gives its bytes again, and can be
 /// simulated, lowered and exported, or these raise an error of notch.
-#include <notch/core/checksum.hpp>
+#include "../deploy/plan_bytes.hpp"
+#include "require.hpp"
+
 #include <notch/deploy/as_qdq.hpp>
 #include <notch/deploy/lower.hpp>
 #include <notch/deploy/plan_file.hpp>
@@ -10,34 +12,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <variant>
 #include <vector>
 
 namespace {
-
-void require(bool holds, const char* what) {
-    if (holds)
-        return;
-    std::fprintf(stderr, "fuzz: %s\n", what);
-    std::abort();
-}
-
-// The bytes with the length and the checksum that they should have.
-std::vector<std::byte> with_checksum(std::span<const std::byte> from) {
-    std::vector<std::byte> bytes(from.begin(), from.end());
-    if (bytes.size() < 32)
-        return bytes;
-    const auto put = [&](std::size_t at, std::uint64_t value) {
-        for (std::size_t i = 0; i < 8; ++i)
-            bytes[at + i] = static_cast<std::byte>(value >> (8 * i) & 0xff);
-    };
-    put(16, bytes.size() - 32);
-    put(bytes.size() - 8, notch::detail::checksum64(std::span(bytes).first(bytes.size() - 8)));
-    return bytes;
-}
 
 // Roughly the operations of a simulation of one image.
 double work_of(const notch::plan& plan) {
@@ -101,6 +80,6 @@ void check_plan(std::span<const std::byte> bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
     check_plan(bytes);
-    check_plan(with_checksum(bytes));
+    check_plan(notch_test::with_checksum(bytes));
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "catch.hpp"
 #include "deploy/random_network.hpp"
+#include "ptq/float_results.hpp"
 
 #include <notch/model/forward.hpp>
 #include <notch/ptq/absorb_bias.hpp>
@@ -13,27 +14,11 @@
 #include <vector>
 
 using namespace notch;
+using notch_test::difference;
+using notch_test::float_results;
 using notch_test::network_builder;
 
 namespace {
-
-std::vector<float> run(const network& net, std::span<const float> images) {
-    const float_program program(net);
-    const std::size_t count = images.size() / program.input_size();
-    std::vector<float> results(count * program.output_size());
-    program.run(images, count, results);
-    return results;
-}
-
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-    double largest = 1e-30;
-    double worst = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        largest = std::max(largest, std::abs(static_cast<double>(a[i])));
-        worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    }
-    return worst / largest;
-}
 
 // Raises the biases of every third channel of the last layer.
 void raise_biases(network_builder& b, float by) {
@@ -74,7 +59,7 @@ TEST_CASE("what channels never fall below moves behind them, exactly on the imag
     CHECK(to.pairs[1].where.producer == 4);
     CHECK(to.pairs[0].moved >= 2);
     CHECK(to.pairs[1].moved >= 3);
-    CHECK(difference(run(b.net, images), run(to.net, images)) < 1e-5);
+    CHECK(difference(float_results(b.net, images), float_results(to.net, images)) < 1e-5);
     const auto measured = measure_channels(to.net, images);
     for (std::size_t t = 0; t < measured.size(); ++t)
         for (std::size_t c = 0; c < measured[t].mean.size(); ++c) {
@@ -86,7 +71,7 @@ TEST_CASE("what channels never fall below moves behind them, exactly on the imag
     for (std::size_t k = 0; k < 6; ++k) // what was absorbed is what was seen
         CHECK(to.pairs[0].amounts[k] == static_cast<double>(std::max(seen[1].lowest[k], 0.0F)));
     const absorbed_network nothing = absorb_biases(to.net, measured);
-    CHECK(difference(run(nothing.net, images), run(to.net, images)) < 1e-5);
+    CHECK(difference(float_results(nothing.net, images), float_results(to.net, images)) < 1e-5);
 }
 
 TEST_CASE("mean - 3 deviations is almost exact") {
@@ -96,7 +81,7 @@ TEST_CASE("mean - 3 deviations is almost exact") {
     const absorbed_network to = absorb_biases(b.net, seen, {3});
     const double deviation = std::sqrt(seen[1].squares[0] - seen[1].mean[0] * seen[1].mean[0]);
     CHECK(to.pairs[0].amounts[0] == Approx(seen[1].mean[0] - 3 * deviation).epsilon(1e-5));
-    CHECK(difference(run(b.net, images), run(to.net, images)) < 0.02);
+    CHECK(difference(float_results(b.net, images), float_results(to.net, images)) < 0.02);
 }
 
 TEST_CASE("only a ReLU absorbs, and an average that counts padding does not pass on") {
@@ -120,7 +105,7 @@ TEST_CASE("only a ReLU absorbs, and an average that counts padding does not pass
         const absorbed_network to = absorb_biases(b.net, measure_channels(b.net, images));
         CHECK(to.padded == (counted ? 1U : 0U));
         CHECK(to.pairs.size() == (counted ? 0U : 1U));
-        CHECK(difference(run(b.net, images), run(to.net, images)) < 1e-5);
+        CHECK(difference(float_results(b.net, images), float_results(to.net, images)) < 1e-5);
     }
 }
 
@@ -135,7 +120,7 @@ TEST_CASE("random networks compute the same with absorbed biases") {
         const auto images = random.normals(3 * element_count(net.tensors[net.input].shape));
         const absorbed_network to = absorb_biases(net, measure_channels(net, images));
         INFO("seed " << seed);
-        CHECK(difference(run(net, images), run(to.net, images)) < 1e-4);
+        CHECK(difference(float_results(net, images), float_results(to.net, images)) < 1e-4);
     }
 }
 

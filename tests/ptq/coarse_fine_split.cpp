@@ -96,9 +96,9 @@ TEST_CASE("both parts add up, and no weight is off by more than half a fine step
                                 const double c = split.coarse_value(o, i, t);
                                 REQUIRE(targets[k] + c == Approx(x).epsilon(1e-15));
                                 REQUIRE((t == 4 || c == 0));
-                                // Coarse codes are whole: rounding again changes nothing.
+                                // What is left at a split tap is half a coarse step at most, and no code would be nearer.
                                 const double scale = split.base[o] * exp2_exact(split.coarse->exponents[o]);
-                                REQUIRE(std::nearbyint(c / scale) == split.coarse_code(o, i, t));
+                                REQUIRE((t != 4 || std::abs(x - c) <= scale / 2 * (1 + 1e-6)));
                                 REQUIRE(std::abs(split.coarse_code(o, i, t)) <= top);
                                 REQUIRE(std::abs(split.value(o, i, t) - x) <= split.scale(o, i) / 2 * (1 + 1e-6));
                             }

@@ -1,5 +1,6 @@
 #include "catch.hpp"
 #include "deploy/random_network.hpp"
+#include "ptq/float_results.hpp"
 
 #include <notch/model/forward.hpp>
 #include <notch/ptq/channel_statistics.hpp>
@@ -14,30 +15,13 @@
 #include <vector>
 
 using namespace notch;
+using notch_test::difference;
+using notch_test::float_results;
 using notch_test::network_builder;
 
 namespace {
 
 constexpr rescale_rule all_rules[] = {rescale_rule::mutual, rescale_rule::equalize, rescale_rule::least_noise};
-
-std::vector<float> run(const network& net, std::span<const float> images) {
-    const float_program program(net);
-    const std::size_t count = images.size() / program.input_size();
-    std::vector<float> results(count * program.output_size());
-    program.run(images, count, results);
-    return results;
-}
-
-// Largest difference beside the largest magnitude.
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-    double largest = 1e-30;
-    double worst = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        largest = std::max(largest, std::abs(static_cast<double>(a[i])));
-        worst = std::max(worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    }
-    return worst / largest;
-}
 
 const std::vector<float>& weights_of(const network& net, std::size_t l) {
     const operation& op = net.layers[l].op;
@@ -143,7 +127,7 @@ TEST_CASE("any factors leave a network with ReLU alone, and powers of two can be
     const network net = chain(3, clip{}).net;
     notch_test::numbers random(4);
     const std::vector<float> images = random.normals(5 * 192);
-    const std::vector<float> before = run(net, images);
+    const std::vector<float> before = float_results(net, images);
     const auto pairs = find_channel_pairs(net);
     REQUIRE(pairs.size() == 5);
     network reals = net;
@@ -154,8 +138,8 @@ TEST_CASE("any factors leave a network with ReLU alone, and powers of two can be
             detail::scale_channel(powers, pair, k, std::exp2(static_cast<double>(random.below(13)) - 6));
         }
     CHECK(weights_of(reals, 0) != weights_of(net, 0));
-    CHECK(difference(before, run(reals, images)) < 1e-5);
-    CHECK(run(powers, images) == before);
+    CHECK(difference(before, float_results(reals, images)) < 1e-5);
+    CHECK(float_results(powers, images) == before);
     notch_test::numbers again(4);
     static_cast<void>(again.normals(5 * 192));
     for (const channel_pair& pair : pairs)
@@ -197,8 +181,8 @@ TEST_CASE("locked channels stay bit for bit, and outputs on the images seen stay
                     if (first.locked[k])
                         for (std::size_t i = k * row; i < (k + 1) * row; ++i)
                             CHECK(weights_of(to.net, 0)[i] == weights_of(net, 0)[i]);
-                const auto after = run(to.net, images);
-                CHECK(difference(run(net, images), after) < (powers ? 0x1p-149 : 1e-5));
+                const auto after = float_results(to.net, images);
+                CHECK(difference(float_results(net, images), after) < (powers ? 0x1p-149 : 1e-5));
             }
 }
 
@@ -318,7 +302,7 @@ TEST_CASE("dead channels keep factor 1") {
         CHECK(to.pairs[0].factors[0] == 1);
         CHECK(to.pairs[0].factors[1] == 1);
         CHECK(to.pairs[1].factors[0] == 1);
-        CHECK(difference(run(b.net, images), run(to.net, images)) < 1e-5);
+        CHECK(difference(float_results(b.net, images), float_results(to.net, images)) < 1e-5);
     }
 }
 
@@ -350,7 +334,7 @@ TEST_CASE("random networks compute the same, and the result depends on nothing e
         notch_test::numbers random(seed);
         const auto images = random.normals(3 * element_count(net.tensors[net.input].shape));
         const auto seen = measure_channels(net, images);
-        const auto before = run(net, images);
+        const auto before = float_results(net, images);
         for (const rescale_rule rule : all_rules)
             for (const bool powers : {false, true}) {
                 rescale_options options;
@@ -360,7 +344,7 @@ TEST_CASE("random networks compute the same, and the result depends on nothing e
                 options.sweeps = 3;
                 const rescaled_network to = rescale_channels(net, seen, options);
                 INFO("seed " << seed << ", powers " << powers);
-                CHECK(difference(before, run(to.net, images)) < (powers ? 0x1p-149 : 1e-4));
+                CHECK(difference(before, float_results(to.net, images)) < (powers ? 0x1p-149 : 1e-4));
                 if (seed % 10 == 0) {
                     const rescaled_network again = rescale_channels(net, seen, options);
                     for (std::size_t p = 0; p < to.pairs.size(); ++p)
