@@ -111,10 +111,7 @@ void report_mismatches(const quantized_network& net, const simulation& found) {
 void evaluate(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
-    const notch::network net = read_network(settings.model);
-    const image_file images = evaluation_images(settings, net);
-    const std::size_t classes = float_network(net).result_size();
-    const std::vector<std::size_t> labels = evaluation_labels(settings, images, classes);
+    const auto [net, images, classes, labels] = open_evaluation(settings);
     const calibrated_network calibrated = calibrate(settings, net, pool);
     const quantized_network quantized = quantize(calibrated, settings, pool);
 

@@ -44,11 +44,14 @@ image_file evaluation_images(const network_settings& settings, const notch::netw
     return {"--images", settings.images, settings, net.tensors[net.input].shape};
 }
 
-std::vector<std::size_t> evaluation_labels(const network_settings& settings, const image_file& images,
-                                           std::size_t classes) {
-    if (settings.labels.empty())
-        return {};
-    return read_labels(settings.labels, images.count(), classes);
+evaluation_set open_evaluation(const network_settings& settings) {
+    notch::network net = read_network(settings.model);
+    image_file images = evaluation_images(settings, net);
+    const std::size_t classes = float_network(net).result_size();
+    evaluation_set to{std::move(net), std::move(images), classes};
+    if (!settings.labels.empty())
+        to.labels = read_labels(settings.labels, to.images.count(), classes);
+    return to;
 }
 
 std::string summary(const network_settings& settings) {

@@ -18,7 +18,8 @@ struct calibrated_network {
     notch::calibration seen;
 };
 
-/// Reads the calibration images, rewrites the network as the methods say, and shows the images to it. Updates settings.calibration_images to how many were taken.
+/// Reads the calibration images, rewrites the network as the methods say, and shows the images to it. Updates
+/// settings.calibration_images to how many were taken.
 [[nodiscard]] calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
 
 /// Quantizes it as the settings say.
@@ -28,9 +29,16 @@ struct calibrated_network {
 /// The file of --images for a network.
 [[nodiscard]] image_file evaluation_images(const network_settings& settings, const notch::network& net);
 
-/// The file of --labels for those images; empty where there is none.
-[[nodiscard]] std::vector<std::size_t> evaluation_labels(const network_settings& settings, const image_file& images,
-                                                         std::size_t classes);
+/// A network and what it is evaluated on.
+struct evaluation_set {
+    notch::network net;
+    image_file images;
+    std::size_t classes;               ///< results of an image
+    std::vector<std::size_t> labels{}; ///< empty where there is no file of --labels
+};
+
+/// Reads MODEL, --images and --labels.
+[[nodiscard]] evaluation_set open_evaluation(const network_settings& settings);
 
 /// Settings in one line: W4A8, grain channel, ...
 [[nodiscard]] std::string summary(const network_settings& settings);

@@ -44,10 +44,7 @@ namespace {
 void sweep(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
-    const notch::network net = read_network(settings.model);
-    const image_file images = evaluation_images(settings, net);
-    const std::size_t classes = float_network(net).result_size();
-    const std::vector<std::size_t> labels = evaluation_labels(settings, images, classes);
+    const auto [net, images, classes, labels] = open_evaluation(settings);
     const timed_results floats = run_float(net, images, pool);
     const std::optional<double> top1_float = top1_percent(floats.results, classes, labels);
     const measured_on on{images, labels, floats.results, classes};

@@ -9,9 +9,9 @@
 /// Source: Nagel et al., "Data-free quantization through weight equalization and bias correction", ICCV 2019, section 4.2.2.
 #pragma once
 
-#include <notch/core/error.hpp>
+#include <notch/core/executor.hpp>
+#include <notch/deploy/float_results.hpp>
 #include <notch/deploy/simulate.hpp>
-#include <notch/model/forward.hpp>
 #include <notch/model/network.hpp>
 #include <notch/ptq/plan.hpp>
 
@@ -43,28 +43,21 @@ template <class T>
 /// tensors: some hundred are plenty. Raises shape_error for another number of floats. A bias stays within 22 bits.
 template <class Arch = simd::default_arch>
 void correct_biases(plan& of, std::span<const float> images, std::size_t count) {
-    const network& net = of.net;
-    std::vector<std::vector<double>> wanted(net.tensors.size()); // of what the layers with weights write
-    std::vector<std::size_t> channels(net.tensors.size(), 0);
-    for (const planned_group& group : of.groups)
-        if (group.weights)
-            channels[net.layers[group.where.layer].output] = group.weights->shape[0];
-    const float_program floats(net);
-    std::vector<float> entered; // the tensor that codes enter
-    std::vector<float> results(count * element_count(net.tensors[net.output].shape));
-    floats.run<Arch>(images, count, results, [&](std::size_t tensor, std::span<const float> values) {
-        if (tensor == of.input)
-            entered.assign(values.begin(), values.end());
-        if (channels[tensor] != 0)
-            wanted[tensor] = detail::channel_means(values, count, channels[tensor]);
-    });
+    std::vector<std::vector<double>> wanted(of.groups.size()); // means of what the layers with weights give
+    const std::vector<float> entered = detail::run_floats<Arch>(
+        of, images, count,
+        [&](std::size_t g, std::span<const float> values) {
+            wanted[g] = detail::channel_means(values, count, of.groups[g].weights->shape[0]);
+        },
+        serial{});
+    std::vector<float> results(count * element_count(of.net.tensors[of.net.output].shape));
     simulator<Arch> simulate(of);
     simulate.run(
         entered, count, results, [](std::size_t, std::span<const float>) {},
         [&](std::size_t g, std::span<const double> sums) {
             const layer_group& where = of.groups[g].where;
             planned_weights& weights = *of.groups[g].weights;
-            const std::vector<double>& means = wanted[net.layers[where.layer].output];
+            const std::vector<double>& means = wanted[g];
             const std::vector<double> got = detail::channel_means(sums, count, weights.shape[0]);
             for (std::size_t o = 0; o < means.size(); ++o) {
                 const double unit = sum_scale(weights, *of.tensors[where.inputs[0]], o);

@@ -10,8 +10,9 @@
 #pragma once
 
 #include <notch/core/executor.hpp>
+#include <notch/deploy/float_results.hpp>
 #include <notch/deploy/simulate.hpp>
-#include <notch/model/forward.hpp>
+#include <notch/model/network.hpp>
 #include <notch/ptq/measure_moments.hpp>
 #include <notch/ptq/plan.hpp>
 #include <notch/ptq/refine_weights.hpp>
@@ -30,31 +31,18 @@ std::vector<refined_layer> refine_in_order(plan& of, const quantization_policy& 
     std::vector<refined_layer> layers;
     if (!detail::wants_refinement(policy))
         return layers;
-    const network& net = of.net;
-    std::vector<bool> is_wanted(net.tensors.size(), false);
-    for (const planned_group& group : of.groups)
-        if (group.weights)
-            is_wanted[net.layers[group.where.layer].output] = true;
-    std::vector<std::vector<float>> wanted(net.tensors.size());
-    std::vector<float> entered; // the tensor that codes enter
-    std::vector<float> results(count * element_count(net.tensors[net.output].shape));
-    const float_program floats(net);
-    floats.run<Arch>(
-        images, count, results,
-        [&](std::size_t tensor, std::span<const float> values) {
-            if (tensor == of.input)
-                entered.assign(values.begin(), values.end());
-            if (is_wanted[tensor])
-                wanted[tensor].assign(values.begin(), values.end());
-        },
-        run);
+    std::vector<std::vector<float>> wanted(of.groups.size());
+    const std::vector<float> entered = detail::run_floats<Arch>(
+        of, images, count,
+        [&](std::size_t g, std::span<const float> values) { wanted[g].assign(values.begin(), values.end()); }, run);
+    std::vector<float> results(count * element_count(of.net.tensors[of.net.output].shape));
     simulator<Arch> simulate(of);
     simulate.run(
         entered, count, results, [](std::size_t, std::span<const float>) {},
         [](std::size_t, std::span<const double>) {},
         [&](std::size_t g, std::span<const float> codes) {
             const layer_group& where = of.groups[g].where;
-            std::vector<float>& target = wanted[net.layers[where.layer].output];
+            std::vector<float>& target = wanted[g];
             detail::moment_collector collector = detail::collector_of(of, g);
             for (std::size_t i = 0; i < count; ++i)
                 collector.add<Arch>(codes.data() + i * (codes.size() / count),
