@@ -144,6 +144,7 @@ TEST_CASE("a pipeline gives the same plan on any executor, and looks at no more 
     const std::vector<float> images = b.random.normals(12 * 3 * 90);
     quantization_recipe recipe = recipe_of(127);
     recipe.images = 8;
+    recipe.channel_images = 9;
     const plan one = quantize(b.net, images, recipe);
     const plan other = quantize(b.net, images, recipe, threads_backwards{});
     REQUIRE(one.groups.size() == other.groups.size());

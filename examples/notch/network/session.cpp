@@ -18,7 +18,10 @@ namespace {
 
 /// Calibration images for methods.
 [[nodiscard]] std::vector<float> method_floats(const network_settings& settings, const image_file& images) {
-    const std::size_t wanted = std::max(settings.methods.images, settings.methods.bias_images);
+    const notch::quantization_recipe& methods = settings.methods;
+    std::size_t wanted = std::max(methods.images, methods.bias_images);
+    if (methods.rescale || methods.absorb || methods.reorder)
+        wanted = std::max(wanted, methods.channel_images);
     const std::size_t count = std::min(wanted, images.count());
     std::vector<float> floats(count * images.size());
     images.floats(0, count, floats);

@@ -82,7 +82,7 @@ namespace detail {
 
 } // namespace detail
 
-/// The steps that rewrite the network, for images [n, C, H, W] of which at most recipe.images are looked at. The result computes
+/// The steps that rewrite the network, for images [n, C, H, W] of which at most recipe.channel_images are looked at. The result computes
 /// what `net` computes, but for channels that a clip meets on other images only. Raises the errors of the steps.
 template <executor Executor = serial>
 [[nodiscard]] network rewrite(const network& net, std::span<const float> images, const quantization_recipe& recipe,
@@ -91,7 +91,8 @@ template <executor Executor = serial>
     const bool reorders = recipe.reorder && detail::has_blocks(recipe.policy);
     if (!recipe.rescale && !recipe.absorb && !reorders)
         return to;
-    std::vector<measured_channels> seen = measure_channels(to, detail::first_images(net, images, recipe.images), run);
+    std::vector<measured_channels> seen =
+        measure_channels(to, detail::first_images(net, images, recipe.channel_images), run);
     if (recipe.rescale) {
         rescale_options options = recipe.rescaling;
         options.weight_bits = recipe.policy.weights.bits;

@@ -13,17 +13,18 @@ namespace notch {
 
 /// What is done to a network.
 struct quantization_recipe {
-    quantization_policy policy{};  ///< bits, grains, scales; fits and rounding, by results too; splits
-    bool rescale = false;          ///< channels between layers
-    rescale_options rescaling{};   ///< bits are those of the policy
-    bool absorb = false;           ///< biases
-    bool reorder = false;          ///< channels, for blocks
-    reorder_options ordering{};    ///< bits, scales and overrides are those of the policy
-    refine_options refining{};     ///< for fit and rounding by results
-    bool in_order = true;          ///< codes by results are those of layers behind quantized ones
-    std::size_t images = 128;      ///< that methods look at, of those that calibrate, at most
-    std::size_t range_images = 16; ///< the same, for ranges by results
-    std::size_t bias_images = 0;   ///< for bias correction; 0: none
+    quantization_policy policy{};     ///< bits, grains, scales; fits and rounding, by results too; splits
+    bool rescale = false;             ///< channels between layers
+    rescale_options rescaling{};      ///< bits are those of the policy
+    bool absorb = false;              ///< biases
+    bool reorder = false;             ///< channels, for blocks
+    reorder_options ordering{};       ///< bits, scales and overrides are those of the policy
+    refine_options refining{};        ///< for fit and rounding by results
+    bool in_order = true;             ///< codes by results are those of layers behind quantized ones
+    std::size_t channel_images = 512; ///< that rescale, absorb and reorder measure channels on, at most
+    std::size_t images = 128;         ///< that methods look at, of those that calibrate, at most
+    std::size_t range_images = 16;    ///< the same, for ranges by results
+    std::size_t bias_images = 0;      ///< for bias correction; 0: none
 };
 
 } // namespace notch
