@@ -388,7 +388,9 @@ TEST_CASE("headers that fit no file are refused although the checksum fits") {
     halves(offsetof(header, largest_shifted), "largest_shifted", {0, head.largest_shifted - 1, 0xffff'ffffU});
     const auto bound = static_cast<std::uint64_t>(head.bound);
     words(offsetof(header, bound), "bound", {0, bound - 1, bound + 1, half, most});
-    for (std::size_t i = 0; i < 9; ++i)
+    words(offsetof(header, first_inputs), "first_inputs", {1, 13, most});
+    words(offsetof(header, first_block), "first_block", {1, 13, most});
+    for (std::size_t i = 0; i < std::size(header{}.reserved); ++i)
         words(offsetof(header, reserved) + 8 * i, "reserved", {1, most});
     CHECK_THAT(refusal(patched(bytes, offsetof(header, terms), 2U)), containing("bytes is"));
     CHECK_THAT(refusal(patched(bytes, offsetof(header, bits), 8U)), containing("code_bits"));

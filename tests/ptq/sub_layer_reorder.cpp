@@ -27,6 +27,7 @@ using notch::find_permutation_classes;
 using notch::grain;
 using notch::network;
 using notch::permutation_class;
+using notch::weight_fit;
 using notch::detail::blocked_layer;
 using notch::detail::order_cost;
 using notch_test::network_builder;

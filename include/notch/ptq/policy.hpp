@@ -11,6 +11,7 @@
 #pragma once
 
 #include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 
 #include <cstddef>
 #include <optional>
