@@ -98,7 +98,7 @@ expect(0 "rescale least-noise" quantize ${calibrated} --rescale --save-recipe me
 expect(0 "rescale least-noise" quantize shapes.onnx --calibration calibration.u8 --recipe methods.json)
 
 # Without labels there is no top-1; some images are simulated.
-expect(0 "top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
+expect(0 "first 7 simulated.*top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
 read_number(top1 evaluate.json top1)
 read_number(agreement evaluate.json agreement)
 if(NOT top1 STREQUAL "") # how CMake says null
@@ -122,6 +122,26 @@ expect(0 "/depthwise/conv/Conv +Conv.Clip +8 +tensor" quantize ${calibrated} --r
 expect(0 "written to exported.onnx" export shapes.onnx exported.onnx --calibration calibration.u8 ${scaling})
 require(EXISTS "${folder}/exported.onnx")
 
+# plans
+expect(0 "W3A8, .*split centre:4 with one scale per layer, .*biases corrected on 64 images" quantize ${calibrated} --weights 3
+    --rounding results --split centre:4 --split-scale tensor --bias-correction 1000 --save-plan net.plan --export planned.onnx
+    --save-recipe many.json)
+read_number(images many.json bias_correction)
+require(images EQUAL 64)
+expect(0 "plan 'net.plan'.*scales of the plan.*48 of 48 images: 0 of .* and 0 of 480 results differ" evaluate shapes.onnx
+    --plan net.plan --images test.u8 --labels test_labels.u8 ${scaling} --json planned.json)
+read_number(name planned.json settings plan)
+require(name STREQUAL "net.plan")
+expect(0 "written to again.onnx" export shapes.onnx again.onnx --plan net.plan)
+file(SHA256 "${folder}/planned.onnx" first)
+file(SHA256 "${folder}/again.onnx" again)
+require(first STREQUAL again)
+expect(1 "planned.onnx.*: the model is quantized; models of floats are read" inspect planned.onnx)
+expect(1 "'shapes.onnx'" export shapes.onnx again.onnx --plan shapes.onnx)
+expect(2 "--plan excludes --weights|--weights excludes --plan" evaluate shapes.onnx --plan net.plan --images test.u8 --weights 4)
+expect(2 "--calibration or --plan is required" evaluate shapes.onnx --images test.u8)
+expect(2 "--save-plan and MODEL name the same file" quantize ${calibrated} --save-plan shapes.onnx)
+
 # reports
 expect(0 "top-1" evaluate ${labelled} --weights 4 --report report.html)
 expect(0 "W4A8, .*, biases corrected on 32 images" quantize ${calibrated} --weights 4 --bias-correction 32 --report plan.html)
@@ -140,6 +160,7 @@ expect(1 "'missing.npz' cannot be opened" compare ${tested} --golden missing.npz
 expect(2 "--other-recipe excludes --golden" compare ${tested} --golden a.npz --other-recipe recipe.json)
 
 # bench
+expect(0 "calibrated with random pixels" bench shapes.onnx --threads 1 --seconds 1 --rescale --fit results)
 expect(0 "W2A8 .*steps are [0-9.]+ % of the time of a run" bench shapes.onnx --threads 2 --seconds 1 --json bench.json)
 read_number(ms bench.json times 0 ms_per_image)
 require(ms GREATER 0)
@@ -163,6 +184,10 @@ file(WRITE "${folder}/bits.json" [[{"weights": 9}]])
 expect(1 "recipe 'bits.json': 'weights' is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --recipe bits.json)
 file(WRITE "${folder}/key.json" [[{"weight": 4}]])
 expect(1 "recipe 'key.json': 'weight' is no setting; there are weights, " quantize ${calibrated} --recipe key.json)
+file(WRITE "${folder}/twice.json" [[{"weights": 4, "weights": 8}]])
+expect(1 "recipe 'twice.json': 'weights' stands there twice" quantize ${calibrated} --recipe twice.json)
+file(WRITE "${folder}/list.json" [[{"mean": [0.5, "x"]}]])
+expect(1 "recipe 'list.json': 'mean' is .0.5,.x..; it takes a number" quantize ${calibrated} --recipe list.json)
 file(WRITE "${folder}/broken.json" [[{"weights": ]])
 expect(1 "recipe 'broken.json' is no JSON" quantize ${calibrated} --recipe broken.json)
 expect(1 "cannot write 'missing/a.json'" inspect shapes.onnx --json missing/a.json)
@@ -178,7 +203,9 @@ expect(2 "--scale is 'log'; it takes pot, fixed or real" quantize ${calibrated} 
 expect(2 "--observer is 'max'; it takes minmax, percentile, mse, kl, .*or results" quantize ${calibrated} --observer max)
 expect(2 "--split is 'centre'; it takes none, centre:B" quantize ${calibrated} --split centre)
 expect(2 "bits of the coarse part, is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --split centre:9)
-expect(2 "--rescale is 'all'; it takes least-noise, mutual" quantize ${calibrated} --rescale=all)
+expect(2 "--first-last is '1'; it takes 0 or a whole number from 2 to 8" quantize ${calibrated} --first-last 1)
+expect(2 "--shape is 'nan'; it takes a whole number" quantize ${calibrated} --shape nan)
+expect(2 "--rescale is 'all'; it takes none, least-noise, mutual" quantize ${calibrated} --rescale=all)
 expect(2 "--grain is 'row'; it takes tensor" sweep ${tested} --grain channel,row)
 expect(1 "channels are rewritten .rescale least-noise, .*no common tensor" compare ${tested} --rescale --golden missing.npz)
 expect(2 "--mean is 'x'; it takes a number" quantize shapes.onnx --calibration calibration.u8 --mean=x)

@@ -50,6 +50,16 @@ TEST_CASE("All nodes that cannot be computed are told at once", "[onnx]") {
                                          "(Softmax): its axis 2 is not the channels alone");
 }
 
+TEST_CASE("Quantized models are told apart", "[onnx]") {
+    model_builder m(13);
+    m.count("s", {1});
+    m.node("QuantizeLinear", {"x", "s"}, {"a"});
+    m.node("DequantizeLinear", {"a", "s"}, {"y"});
+    refuses<notch::unsupported_error>(m,
+                                      "model: the model is quantized; models of floats are read: notch cannot compute "
+                                      "'QuantizeLinear_a' (QuantizeLinear); ");
+}
+
 TEST_CASE("Operators are refused with a reason", "[onnx]") {
     model_builder m(13);
     m.count("two", {2});

@@ -141,10 +141,7 @@ void bench(const network_settings& given) {
     thread_pool alone(1);
     thread_pool all(settings.threads);
     const bool is_random = settings.calibration.empty();
-    const calibrated_network seen =
-        is_random ? calibrated_network{images, calibrate(net, images, all)} : calibrate(settings, net, all);
-    if (is_random)
-        settings.calibration_images = largest_batch;
+    const calibrated_network seen = is_random ? calibrate(settings, net, images, all) : calibrate(settings, net, all);
     const std::vector<setting> list = settings_of(settings, seen, all);
     std::vector<bench_case> cases;
     for (thread_pool* pool : {&alone, &all})

@@ -102,8 +102,6 @@ void add_pixels(command_line& line, CLI::App& to) {
                 "the network takes (pixel * S - mean) / std (default 1/255)");
     add_setting(line, to, "--mean", "mean", "M,...", "one for each channel, or one for all (default 0)");
     add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all (default 1)");
-    add_setting(line, to, "--seed", "seed", "N",
-                "draw the calibration images by this seed (default 0: take the first ones)");
 }
 
 void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
@@ -111,7 +109,8 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_file(to, "--calibration", line.settings.calibration, "images to find scales with: " + raw, is_calibrated);
     add_setting(line, to, "--calibration-images", "calibration_images", "N",
                 "how many of them are taken (default 512)");
-    add_pixels(line, to);
+    add_setting(line, to, "--seed", "seed", "N",
+                "draw the calibration images by this seed (default 0: take the first ones)");
     add_file(to, "--recipe", line.settings.recipe, "settings as JSON, see below; flags win over it");
     add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8 (default 8)");
     add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8 (default 8)");
@@ -152,7 +151,15 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_setting(line, to, "--residual", "residual", "B", "bits of a tensor that is only added to another (default 8)");
     add_setting(line, to, "--bias-correction", "bias_correction", "N",
                 "correct biases on N calibration images (default 0: do not)");
-    add_setting(line, to, "--threads", "threads", "N", "1 to 256 (default: as many as the machine has)");
+}
+
+/// A plan of a file takes the place of everything that makes one.
+void add_plan(command_line& line, CLI::App& to) {
+    const std::vector<CLI::Option*> makes_one = to.get_options(
+        [](const CLI::Option* option) { return !option->get_positional() && option->get_name() != "--help"; });
+    add_file(to, "--plan", line.settings.plan, "a plan of notch quantize --save-plan, instead of calibration");
+    for (CLI::Option* option : makes_one)
+        to.get_option("--plan")->excludes(option);
 }
 
 void add_options(command_line& line, CLI::App& to) {
@@ -161,8 +168,15 @@ void add_options(command_line& line, CLI::App& to) {
     to.add_option("MODEL", settings.model, "ONNX model of a convolutional network")->required()->type_name("");
     if (name == "export")
         to.add_option("FILE", settings.onnx, "ONNX model to write")->required()->type_name("");
+    const bool takes_plan = name == "evaluate" || name == "export";
     if (name != "inspect")
-        add_quantization(line, to, name != "bench");
+        add_quantization(line, to, name != "bench" && !takes_plan);
+    if (takes_plan)
+        add_plan(line, to);
+    if (name != "inspect") {
+        add_pixels(line, to);
+        add_setting(line, to, "--threads", "threads", "N", "1 to 256 (default: as many as the machine has)");
+    }
     if (name == "evaluate" || name == "compare" || name == "sweep")
         add_file(to, "--images", settings.images, "images to run", true);
     if (name == "evaluate" || name == "sweep")
@@ -183,10 +197,14 @@ void add_options(command_line& line, CLI::App& to) {
         add_setting(line, to, "--seconds", "seconds", "N", "time to measure, 1 to 3600 (default 10)");
     if (name == "quantize") {
         add_file(to, "--save-recipe", settings.save_recipe, "write the settings as a recipe");
+        add_file(to, "--save-plan", settings.save_plan, "write the plan, for --plan of evaluate and export");
         add_file(to, "--export", settings.onnx, "write a QDQ model in ONNX");
     }
     if (name == "quantize" || name == "evaluate")
         add_file(to, "--report", settings.html, "write a report as one HTML file");
+    if (name == "evaluate")
+        for (const char* calibrated : {"--steps", "--report"})
+            to.get_option("--plan")->excludes(to.get_option(calibrated));
     if (name != "export")
         add_file(to, "--json", settings.json, "write the numbers as JSON");
 }
@@ -202,9 +220,7 @@ void apply_flag(network_settings& settings, const std::string& what, const named
     } else if (flag.name == "grains") {
         settings.grains = parse_grains(what, flag.value);
     } else if (flag.name == "shape") {
-        settings.shape.clear();
-        for (const double extent : parse_reals(what, flag.value))
-            settings.shape.push_back(static_cast<std::size_t>(std::max(extent, 0.0)));
+        settings.shape = parse_extents(what, flag.value);
     } else {
         apply(settings, what, flag);
     }
@@ -219,16 +235,12 @@ void apply_flag(network_settings& settings, const std::string& what, const named
 
 /// Two files that are written must differ, and none may be one that is read.
 void check_files(const std::string& name, const network_settings& settings) {
-    const std::vector<named_value> written{{"--json", settings.json},
-                                           {"--save-recipe", settings.save_recipe},
-                                           {"the ONNX model", settings.onnx},
-                                           {"--report", settings.html},
-                                           {"--svg", settings.svg}};
-    std::vector<named_value> seen{{"MODEL", settings.model},
-                                  {"--calibration", settings.calibration},
-                                  {"--images", settings.images},
-                                  {"--labels", settings.labels},
-                                  {"--recipe", settings.recipe}};
+    const std::vector<named_value> written{{"--json", settings.json},           {"--save-recipe", settings.save_recipe},
+                                           {"--save-plan", settings.save_plan}, {"the ONNX model", settings.onnx},
+                                           {"--report", settings.html},         {"--svg", settings.svg}};
+    std::vector<named_value> seen{{"MODEL", settings.model},     {"--calibration", settings.calibration},
+                                  {"--images", settings.images}, {"--labels", settings.labels},
+                                  {"--recipe", settings.recipe}, {"--plan", settings.plan}};
     for (const named_value& each : written) {
         if (each.value.empty())
             continue;
@@ -243,6 +255,8 @@ void check_files(const std::string& name, const network_settings& settings) {
 
 [[nodiscard]] network_settings settings_of(const std::string& name, command_line& line) {
     network_settings settings = line.settings;
+    if (settings.calibration.empty() && settings.plan.empty() && (name == "evaluate" || name == "export"))
+        throw usage_error("notch " + name + ": --calibration or --plan is required");
     settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 256);
     check_files(name, settings);
     if (!settings.recipe.empty())

@@ -160,8 +160,7 @@ void compare(const network_settings& given) {
     std::printf("%s: %s\n", settings.model.c_str(), summary(settings).c_str());
     if (other)
         std::printf("other: %s\n", summary(other_settings(settings)).c_str());
-    std::printf("%zu images, calibrated with %zu (seed %llu)\n\n", images.count(), settings.calibration_images,
-                static_cast<unsigned long long>(settings.seed));
+    std::printf("%zu images, %s\n\n", images.count(), calibrated_with(settings).c_str());
     const std::vector<compared_layer> layers = layers_of(own.plan);
     print_differences(pairs, layers);
     ordered_json list = ordered_json::array();

@@ -32,8 +32,11 @@ struct evaluation {
 [[nodiscard]] std::string or_dash(const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; }
 
 [[nodiscard]] std::string text_of(const evaluation& found) {
+    const std::string simulated = found.simulated_images == found.images
+                                      ? "simulated"
+                                      : "first " + std::to_string(found.simulated_images) + " simulated";
     std::string text =
-        table_of({{"", "float", "simulated", "integer"},
+        table_of({{"", "float", simulated, "integer"},
                   {"top-1 %", or_dash(found.top1_float), or_dash(found.top1_simulated), or_dash(found.top1)},
                   {"ms per image", fixed(found.floats.ms_per_image, 3), "", fixed(found.integers.ms_per_image, 3)}},
                  1);
@@ -112,8 +115,10 @@ void evaluate(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
     const auto [net, images, classes, labels] = open_evaluation(settings);
-    const calibrated_network calibrated = calibrate(settings, net, pool);
-    const quantized_network quantized = quantize(calibrated, settings, pool);
+    std::optional<calibrated_network> calibrated;
+    if (settings.plan.empty())
+        calibrated.emplace(calibrate(settings, net, pool));
+    const quantized_network quantized = calibrated ? quantize(*calibrated, settings, pool) : open_plan(settings, net);
 
     evaluation found;
     found.images = images.count();
@@ -127,9 +132,8 @@ void evaluate(const network_settings& given) {
     found.agreement = agreement_of(found.floats.results, found.integers.results, classes);
     found.results.add(found.floats.results, found.integers.results);
 
-    std::printf("%s: %s\n%zu images, calibrated with %zu (seed %llu), threads: %zu\n\n", settings.model.c_str(),
-                summary(settings).c_str(), found.images, settings.calibration_images,
-                static_cast<unsigned long long>(settings.seed), settings.threads);
+    std::printf("%s: %s\n%zu images, %s, threads: %zu\n\n", settings.model.c_str(), summary(settings).c_str(),
+                found.images, calibrated_with(settings).c_str(), settings.threads);
     std::fputs(text_of(found).c_str(), stdout);
     nlohmann::ordered_json json = json_of(settings, quantized, found);
     if (settings.steps) {
@@ -140,7 +144,7 @@ void evaluate(const network_settings& given) {
     }
     write_json(settings.json, json);
     if (!settings.html.empty())
-        write_report(settings, quantized, calibrated.seen, images, accuracy_of(found));
+        write_report(settings, quantized, calibrated->seen, images, accuracy_of(found));
     if (found.simulated.mismatched_codes != 0 || found.simulated.mismatched_results != 0) {
         report_mismatches(quantized, found.simulated);
         throw std::runtime_error("the integer run differs from the simulation; this is an error of notch");

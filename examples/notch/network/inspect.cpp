@@ -16,13 +16,6 @@ namespace tool {
 
 namespace {
 
-[[nodiscard]] std::string extents_text(const std::vector<std::size_t>& shape) {
-    std::string text;
-    for (const std::size_t extent : shape)
-        text += (text.empty() ? "" : " x ") + std::to_string(extent);
-    return text;
-}
-
 [[nodiscard]] std::string number_or_nothing(std::size_t value) { return value == 0 ? "" : grouped(value); }
 
 /// Whether the network can be quantized, in words.

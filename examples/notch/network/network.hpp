@@ -45,6 +45,9 @@ struct quantized_network {
     notch::program program;
 };
 
+/// A plan, made ready to run.
+[[nodiscard]] quantized_network lowered(notch::plan plan);
+
 /// Plans, with `images` [n, C, H, W] for methods, and lowers.
 [[nodiscard]] quantized_network quantize(const notch::calibration& seen, const notch::quantization_recipe& methods,
                                          std::span<const float> images, thread_pool& pool);

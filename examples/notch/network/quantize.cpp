@@ -14,6 +14,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/deploy/plan_file.hpp>
 
 namespace tool {
 
@@ -143,8 +144,7 @@ void print_plan(const network_settings& settings, const quantized_network& net) 
         bytes += group.weights ? notch::stored_bytes(*group.weights, net.plan.scales) : 0;
     }
     const notch::tensor_codes& input = *net.plan.tensors[net.plan.input];
-    std::printf("%s: %s\ncalibrated with %zu images (seed %llu)\n\n", settings.model.c_str(), summary(settings).c_str(),
-                settings.calibration_images, static_cast<unsigned long long>(settings.seed));
+    std::printf("%s: %s\n%s\n\n", settings.model.c_str(), summary(settings).c_str(), calibrated_with(settings).c_str());
     std::fputs(table_of(rows, 2).c_str(), stdout);
     std::printf("\ninput: %d bits, scale %s, zero point %d\n", input.bits,
                 text_of_scale(input.scale, net.plan.scales).c_str(), input.zero_point);
@@ -165,6 +165,8 @@ void quantize(const network_settings& given) {
     if (!settings.save_recipe.empty())
         write_file(settings.save_recipe, recipe_of(settings).dump(1) + "\n");
     write_json(settings.json, json_of(settings, quantized));
+    if (!settings.save_plan.empty())
+        notch::save_plan(quantized.plan, settings.save_plan);
     if (!settings.onnx.empty())
         write_export(quantized.plan, settings.onnx);
     if (!settings.html.empty())
@@ -175,7 +177,8 @@ void export_model(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
     const notch::network net = read_network(settings.model);
-    const quantized_network quantized = quantize(calibrate(settings, net, pool), settings, pool);
+    const quantized_network quantized =
+        settings.plan.empty() ? quantize(calibrate(settings, net, pool), settings, pool) : open_plan(settings, net);
     write_export(quantized.plan, settings.onnx);
     std::printf("%s: %s\nwritten to %s\n", settings.model.c_str(), summary(settings).c_str(), settings.onnx.c_str());
 }

@@ -31,11 +31,14 @@ notch::calibration calibrate(const notch::network& net, const image_file& images
     return std::move(watch).take();
 }
 
-quantized_network quantize(const notch::calibration& seen, const notch::quantization_recipe& methods,
-                           std::span<const float> images, thread_pool& pool) {
-    notch::plan plan = notch::plan_of(seen, images, methods, pool);
+quantized_network lowered(notch::plan plan) {
     notch::program program = notch::lower(plan);
     return {std::move(plan), std::move(program)};
+}
+
+quantized_network quantize(const notch::calibration& seen, const notch::quantization_recipe& methods,
+                           std::span<const float> images, thread_pool& pool) {
+    return lowered(notch::plan_of(seen, images, methods, pool));
 }
 
 notch::network front_network(const notch::plan& plan) {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <notch/io/npy.hpp>
+#include <set>
 #include <stdexcept>
 
 namespace tool {
@@ -21,14 +22,35 @@ using nlohmann::ordered_json;
     if (value.is_boolean())
         return value.get<bool>() ? "yes" : "no";
     std::string list;
-    if (value.is_array())
-        for (const ordered_json& each : value)
-            if (each.is_number())
-                list += (list.empty() ? "" : ",") + each.dump();
-    if (list.empty())
+    bool is_list = value.is_array() && !value.empty();
+    if (is_list)
+        for (const ordered_json& each : value) {
+            is_list = is_list && each.is_number();
+            list += (list.empty() ? "" : ",") + each.dump();
+        }
+    if (!is_list)
         throw std::runtime_error(what + " is " + value.dump() +
                                  "; it takes a number, a word, true or false, or a list of numbers");
     return list;
+}
+
+/// Reads JSON, and refuses what says a thing twice: only one of both could be obeyed.
+[[nodiscard]] ordered_json parse_once(const std::vector<std::uint8_t>& bytes, const std::string& where) {
+    std::vector<std::set<std::string>> names;
+    const auto watch = [&](int, ordered_json::parse_event_t event, ordered_json& parsed) {
+        if (event == ordered_json::parse_event_t::object_start)
+            names.emplace_back();
+        else if (event == ordered_json::parse_event_t::object_end)
+            names.pop_back();
+        else if (event == ordered_json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+            throw std::runtime_error(where + ": '" + parsed.get<std::string>() + "' stands there twice");
+        return true;
+    };
+    try {
+        return ordered_json::parse(bytes.begin(), bytes.end(), watch);
+    } catch (const nlohmann::json::exception& problem) {
+        throw std::runtime_error(where + " is no JSON: " + problem.what());
+    }
 }
 
 void read_layers(network_settings& settings, const std::string& where, const ordered_json& layers) {
@@ -51,12 +73,7 @@ void read_layers(network_settings& settings, const std::string& where, const ord
 void read_recipe(network_settings& settings, const std::string& path) {
     const std::vector<std::uint8_t> bytes = notch::read_raw(path);
     const std::string where = "recipe '" + path + "'";
-    ordered_json from;
-    try {
-        from = ordered_json::parse(bytes.begin(), bytes.end());
-    } catch (const nlohmann::json::exception& problem) {
-        throw std::runtime_error(where + " is no JSON: " + problem.what());
-    }
+    const ordered_json from = parse_once(bytes, where);
     if (!from.is_object())
         throw std::runtime_error(where + " is no object {\"weights\": 4, ...}");
     settings.methods.policy.overrides.clear();

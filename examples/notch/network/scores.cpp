@@ -68,6 +68,13 @@ std::string grouped(std::size_t value) {
     return text;
 }
 
+std::string extents_text(const std::vector<std::size_t>& shape) {
+    std::string text;
+    for (const std::size_t extent : shape)
+        text += (text.empty() ? "" : " x ") + std::to_string(extent);
+    return text;
+}
+
 std::string table_of(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
     std::vector<std::size_t> widths;
     for (const std::vector<std::string>& row : rows)

@@ -72,6 +72,9 @@ struct agreement {
 /// A whole number in groups of three digits.
 [[nodiscard]] std::string grouped(std::size_t value);
 
+/// Extents, as 3 x 32 x 32.
+[[nodiscard]] std::string extents_text(const std::vector<std::size_t>& shape);
+
 /// Lines of a table, columns two spaces apart, all but the first `left` to the right. The first row is the head.
 [[nodiscard]] std::string table_of(const std::vector<std::vector<std::string>>& rows, std::size_t left);
 

@@ -4,11 +4,14 @@
 
 #include "../report.hpp"
 #include "recipe.hpp"
+#include "scores.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <notch/deploy/pipeline.hpp>
+#include <notch/deploy/plan_file.hpp>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -31,12 +34,33 @@ namespace {
 } // namespace
 
 calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool) {
-    image_file images("--calibration", settings.calibration, settings, net.tensors[net.input].shape);
+    return calibrate(settings, net, {"--calibration", settings.calibration, settings, net.tensors[net.input].shape},
+                     pool);
+}
+
+calibrated_network calibrate(network_settings& settings, const notch::network& net, image_file images,
+                             thread_pool& pool) {
     images.draw(settings.calibration_images, settings.seed);
     settings.calibration_images = images.count();
+    settings.methods.images = std::min(settings.methods.images, images.count());
+    settings.methods.bias_images = std::min(settings.methods.bias_images, images.count());
     const std::vector<float> floats = method_floats(settings, images);
     notch::calibration seen = calibrate(notch::rewrite(net, floats, settings.methods, pool), images, pool);
     return {std::move(images), std::move(seen)};
+}
+
+quantized_network open_plan(const network_settings& settings, const notch::network& net) {
+    quantized_network to = lowered(notch::load_plan(settings.plan));
+    const notch::network& own = to.plan.net;
+    const auto check = [&](const char* what, std::size_t here, std::size_t there) {
+        if (own.tensors[here].shape != net.tensors[there].shape)
+            throw std::runtime_error("plan '" + settings.plan + "': its network " + what + " " +
+                                     extents_text(own.tensors[here].shape) + ", that of '" + settings.model + "' " +
+                                     extents_text(net.tensors[there].shape));
+    };
+    check("takes", own.input, net.input);
+    check("gives", own.output, net.output);
+    return to;
 }
 
 quantized_network quantize(const calibrated_network& net, const network_settings& settings, thread_pool& pool) {
@@ -58,14 +82,18 @@ evaluation_set open_evaluation(const network_settings& settings) {
 }
 
 std::string summary(const network_settings& settings) {
+    if (!settings.plan.empty())
+        return "plan '" + settings.plan + "'";
     const notch::quantization_policy& policy = settings.methods.policy;
     std::string text = "W" + std::to_string(policy.weights.bits) + "A" + std::to_string(policy.activations.bits) +
                        ", grain " + to_string(policy.weights.cut) + ", scale " + to_string(policy.scales) +
                        ", observer " + to_string(policy.activations.rule) + ", fit " + name_of(policy.weights.fit);
-    if (policy.weights.rounding == notch::weight_rounding::by_results)
-        text += ", rounding results";
+    const bool rounds = policy.weights.rounding == notch::weight_rounding::by_results;
+    if (rounds)
+        text += settings.methods.in_order ? ", rounding results" : ", rounding results behind float layers";
     if (policy.weights.split.bits != 0)
-        text += ", split " + name_of(policy.weights.split);
+        text += ", split " + name_of(policy.weights.split) +
+                (policy.weights.split.per_tensor ? " with one scale per layer" : "");
     if (settings.methods.rescale)
         text += ", rescale " + rescaling_name(settings.methods);
     if (settings.methods.absorb)
@@ -74,6 +102,8 @@ std::string summary(const network_settings& settings) {
         text += ", reorder " + reordering_name(settings.methods);
     if (policy.first_last_bits != 0)
         text += ", first and last " + std::to_string(policy.first_last_bits) + " bits";
+    if (rounds || policy.weights.fit == notch::weight_fit::by_results)
+        text += ", results of " + std::to_string(settings.methods.images) + " images";
     if (settings.methods.bias_images != 0)
         text += ", biases corrected on " + std::to_string(settings.methods.bias_images) + " images";
     if (!policy.overrides.empty())
@@ -81,7 +111,16 @@ std::string summary(const network_settings& settings) {
     return text;
 }
 
+std::string calibrated_with(const network_settings& settings) {
+    if (!settings.plan.empty())
+        return "scales of the plan";
+    return "calibrated with " + std::to_string(settings.calibration_images) + " (seed " +
+           std::to_string(settings.seed) + ")";
+}
+
 nlohmann::ordered_json settings_json(const network_settings& settings) {
+    if (!settings.plan.empty())
+        return {{"plan", settings.plan}, {"threads", settings.threads}};
     nlohmann::ordered_json to = recipe_of(settings);
     to["calibration"] = settings.calibration;
     to["threads"] = settings.threads;

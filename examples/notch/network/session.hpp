@@ -19,8 +19,16 @@ struct calibrated_network {
 };
 
 /// Reads the calibration images, rewrites the network as the methods say, and shows the images to it. Updates
-/// settings.calibration_images to how many were taken.
+/// the settings to how many there were to take.
 [[nodiscard]] calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool);
+
+/// The same with images that have been read.
+[[nodiscard]] calibrated_network calibrate(network_settings& settings, const notch::network& net, image_file images,
+                                           thread_pool& pool);
+
+/// The plan of the file of --plan, ready to run. Raises std::runtime_error where it does not take or give what the network
+/// does.
+[[nodiscard]] quantized_network open_plan(const network_settings& settings, const notch::network& net);
 
 /// Quantizes it as the settings say.
 [[nodiscard]] quantized_network quantize(const calibrated_network& net, const network_settings& settings,
@@ -42,6 +50,9 @@ struct evaluation_set {
 
 /// Settings in one line: W4A8, grain channel, ...
 [[nodiscard]] std::string summary(const network_settings& settings);
+
+/// How many images the scales come from, and which.
+[[nodiscard]] std::string calibrated_with(const network_settings& settings);
 
 /// Settings for reports.
 [[nodiscard]] nlohmann::ordered_json settings_json(const network_settings& settings);

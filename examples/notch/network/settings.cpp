@@ -28,8 +28,8 @@ template <class Value> struct word {
 };
 
 template <class Value>
-[[nodiscard]] Value parse_word(std::string_view what, std::string_view value, std::span<const word<Value>> words) {
-    std::string possible;
+[[nodiscard]] Value parse_word(std::string_view what, std::string_view value, std::span<const word<Value>> words,
+                               std::string possible = {}) {
     for (const word<Value>& each : words) {
         if (each.name == value)
             return each.value;
@@ -81,7 +81,10 @@ constexpr std::array<word<bool>, 2> answers = {{{"yes", true}, {"no", false}}};
 
 /// 0, which means "as everywhere", or bits.
 [[nodiscard]] int parse_bits_or_none(std::string_view what, std::string_view value) {
-    return value == "0" ? 0 : parse_bits(what, value);
+    const std::uint64_t bits = parse_number(what, value, 0, 8);
+    if (bits == 1)
+        refuse(what, value, "0 or a whole number from 2 to 8");
+    return static_cast<int>(bits);
 }
 
 [[nodiscard]] notch::weight_fit parse_fit(std::string_view what, std::string_view value) {
@@ -94,6 +97,18 @@ constexpr std::array<word<bool>, 2> answers = {{{"yes", true}, {"no", false}}};
     if (code != std::errc() || end != value.data() + value.size())
         refuse(what, value, "a number, as 0.25 or 1e-3");
     return result;
+}
+
+/// What stands between commas.
+template <class Value, class Parse>
+[[nodiscard]] std::vector<Value> parse_list(std::string_view value, const Parse& parse) {
+    std::vector<Value> list;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = std::min(value.find(',', at), value.size());
+        list.push_back(parse(value.substr(at, end - at)));
+        at = end + 1;
+    }
+    return list;
 }
 
 /// "centre:4": which taps, and bits of the coarse part.
@@ -114,7 +129,7 @@ void set_rescaling(notch::quantization_recipe& methods, std::string_view what, s
     if (!methods.rescale)
         return;
     const rescaling chosen =
-        value == "yes" ? rescale_words[0].value : parse_word<rescaling>(what, value, rescale_words);
+        value == "yes" ? rescale_words[0].value : parse_word<rescaling>(what, value, rescale_words, "none");
     methods.rescaling.rule = chosen.rule;
     methods.rescaling.powers_of_two = chosen.powers_of_two;
 }
@@ -122,8 +137,9 @@ void set_rescaling(notch::quantization_recipe& methods, std::string_view what, s
 void set_reordering(notch::quantization_recipe& methods, std::string_view what, std::string_view value) {
     methods.reorder = value != "none" && value != "no";
     if (methods.reorder)
-        methods.ordering.method = value == "yes" ? notch::reorder_method::evolution
-                                                 : parse_word<notch::reorder_method>(what, value, reorder_words);
+        methods.ordering.method = value == "yes"
+                                      ? notch::reorder_method::evolution
+                                      : parse_word<notch::reorder_method>(what, value, reorder_words, "none");
 }
 
 [[nodiscard]] bool parse_answer(std::string_view what, std::string_view value) {
@@ -194,14 +210,13 @@ std::uint64_t parse_number(std::string_view what, std::string_view value, std::u
     return result;
 }
 
+std::vector<std::size_t> parse_extents(std::string_view what, std::string_view value) {
+    return parse_list<std::size_t>(
+        value, [what](std::string_view each) { return parse_number(what, each, 1, std::uint64_t{1} << 31); });
+}
+
 std::vector<double> parse_reals(std::string_view what, std::string_view value) {
-    std::vector<double> list;
-    for (std::size_t at = 0; at <= value.size();) {
-        const std::size_t end = std::min(value.find(',', at), value.size());
-        list.push_back(parse_real(what, value.substr(at, end - at)));
-        at = end + 1;
-    }
-    return list;
+    return parse_list<double>(value, [what](std::string_view each) { return parse_real(what, each); });
 }
 
 notch::grain parse_grain(std::string_view what, std::string_view value) {
@@ -223,13 +238,7 @@ notch::grain parse_grain(std::string_view what, std::string_view value) {
 }
 
 std::vector<notch::grain> parse_grains(std::string_view what, std::string_view value) {
-    std::vector<notch::grain> list;
-    for (std::size_t at = 0; at <= value.size();) {
-        const std::size_t end = std::min(value.find(',', at), value.size());
-        list.push_back(parse_grain(what, value.substr(at, end - at)));
-        at = end + 1;
-    }
-    return list;
+    return parse_list<notch::grain>(value, [what](std::string_view each) { return parse_grain(what, each); });
 }
 
 void apply(network_settings& settings, std::string_view what, const named_value& setting) {

@@ -17,6 +17,7 @@ namespace tool {
 /// Everything that flags and recipes say.
 struct network_settings {
     std::string model;       ///< ONNX file
+    std::string plan;        ///< file of a plan, instead of calibration
     std::string calibration; ///< images that scales are found with
     std::string images;      ///< images to evaluate
     std::string labels;      ///< of them
@@ -37,6 +38,7 @@ struct network_settings {
     std::string html;         ///< file to write, or empty
     std::string svg;          ///< file to write, or empty
     std::string save_recipe;  ///< file to write, or empty
+    std::string save_plan;    ///< file to write, or empty
     std::string onnx;         ///< file to write, or empty
 };
 
@@ -63,6 +65,9 @@ void apply(network_settings& settings, std::string_view what, const named_value&
 
 /// Sets something for one layer: weights, activations, grain or fit.
 void apply(notch::layer_override& layer, std::string_view what, const named_value& setting);
+
+/// The extents of a list, as "32,32,3".
+[[nodiscard]] std::vector<std::size_t> parse_extents(std::string_view what, std::string_view value);
 
 /// The numbers of a list, as "0.5,0.25".
 [[nodiscard]] std::vector<double> parse_reals(std::string_view what, std::string_view value);

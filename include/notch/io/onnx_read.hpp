@@ -214,6 +214,7 @@ private:
         const onnx_operator read_operator =
             is_default_domain(proto_node.domain()) ? onnx_operator_of(node.op()) : nullptr;
         if (read_operator == nullptr) {
+            is_quantized_ = is_quantized_ || node.op() == "QuantizeLinear" || node.op() == "DequantizeLinear";
             graph_.reject(node);
             return;
         }
@@ -234,7 +235,9 @@ private:
         std::string list;
         for (const std::string& entry : graph_.lacking)
             list += (list.empty() ? "" : "; ") + entry;
-        raise<unsupported_error>(graph_.source.label, ": notch cannot compute ", list);
+        raise<unsupported_error>(graph_.source.label,
+                                 is_quantized_ ? ": the model is quantized; models of floats are read" : "",
+                                 ": notch cannot compute ", list);
     }
 
     void set_output(const std::string& name) {
@@ -264,6 +267,7 @@ private:
 
     onnx_graph graph_;
     std::int64_t opset_ = 0;
+    bool is_quantized_ = false; ///< QuantizeLinear or its inverse was met
 };
 
 /// Reads the bytes of a model from a place.
