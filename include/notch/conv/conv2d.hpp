@@ -19,6 +19,7 @@
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
 #include <notch/conv/packed_filters.hpp>
+#include <notch/conv/transformed_task.hpp>
 #include <notch/core/executor.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
@@ -54,6 +55,14 @@ namespace detail {
 template <class Arch, class Store>
 void run_convolution(conv_job& job, const Store& store, std::span<std::byte> workspace, executor_ref run) {
     in_workspace(job.workspace(), workspace, job.filters->name(), "conv_workspace", [&](std::byte* memory) {
+        if constexpr (!simd::int_ops<Arch>::has_quad8 && !std::is_same_v<typename Store::sum_type, float>) {
+            if (job.transformed.is_taken()) {
+                run_tasks(run, job.product.cut.tasks(), [&](std::size_t task) {
+                    transformed_task<Arch, Store>(job, store, memory + task * job.task_bytes).run(task);
+                });
+                return;
+            }
+        }
         auto* segments = reinterpret_cast<row_segment*>(memory);
         fill_segments(job, segments);
         job.product.segments = segments;

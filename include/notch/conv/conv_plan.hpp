@@ -30,6 +30,9 @@ inline constexpr std::size_t conv_block_pixels = 1024;
 /// Bytes of a band, unless a line of the result needs more.
 inline constexpr std::size_t band_bytes = std::size_t{256} << 10;
 
+/// Tiles of 2 x 2 results whose sums are found at once: their sums stay in the first-level cache.
+inline constexpr std::size_t transformed_tiles = 24;
+
 /// Images in memory.
 struct image_place {
     const std::uint8_t* data = nullptr; ///< int8 where is_signed
@@ -37,6 +40,17 @@ struct image_place {
     std::int32_t zero_point = 0;
     extents<4> shape{};             ///< [N, H, W, C]
     std::ptrdiff_t strides[4] = {}; ///< of codes
+};
+
+/// How images are cut for minimal filtering (transformed_filters.hpp): tiles of 2 x 2 results, some at a time.
+struct transformed_cut {
+    std::size_t tiles = 0;       ///< at a time; 0: sums are found tap by tap
+    std::size_t across = 0;      ///< tiles of a line
+    std::size_t tile_bytes = 0;  ///< of an element of a transformed tile, all channels
+    std::size_t image_bytes = 0; ///< workspace of a task: transformed tiles
+    std::size_t sum_bytes = 0;   ///< workspace of a task: the 16 sums of all tiles
+
+    [[nodiscard]] bool is_taken() const noexcept { return tiles != 0; }
 };
 
 /// A planned convolution.
@@ -55,18 +69,16 @@ struct conv_job {
     std::ptrdiff_t plane_bytes = 0; ///< from plane to plane of the band
     std::size_t column_step = 1;    ///< pixels of the operand from one result to the next
     std::size_t line_step = 1;      ///< lines of the operand
+    std::size_t planes = 1;         ///< of the band
+    std::size_t plane_channels = 0; ///< channels of each
     std::size_t block_lines = 1;    ///< lines of the result in a block
     std::size_t table_bytes = 0;    ///< workspace of a task: a pointer for each pixel of a block
+    transformed_cut transformed{};  ///< where sums are found by minimal filtering
     std::size_t task_bytes = 0;     ///< workspace of a task
 
     [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
     [[nodiscard]] std::size_t workspace() const noexcept {
         return product.cut.segment_bytes + product.cut.tasks() * task_bytes;
-    }
-    /// Planes of the band, and channels of each.
-    [[nodiscard]] std::size_t planes() const noexcept { return filters->groups() == 1 ? filters->blocks() : 1; }
-    [[nodiscard]] std::size_t plane_channels() const noexcept {
-        return filters->groups() == 1 ? filters->block() : image.shape[3];
     }
     /// Lines of the band for some lines of the result.
     [[nodiscard]] std::size_t band_lines(std::size_t count) const noexcept {
@@ -131,7 +143,13 @@ NOTCH_INLINE void place_operand(conv_job& job) noexcept {
     job.column_step = filters[3] == 1 ? 1 : g.stride.w;
     job.line_step = filters[2] == 1 ? 1 : g.stride.h;
     job.band_columns = (job.result[2] - 1) * job.column_step + (filters[3] - 1) * g.dilation.w + 1;
-    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.plane_channels() * job.element);
+    if (job.filters->groups() == 1) {
+        job.planes = job.filters->blocks();
+        job.plane_channels = job.filters->block();
+    } else {
+        job.plane_channels = job.image.shape[3];
+    }
+    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.plane_channels * job.element);
     job.line_bytes = static_cast<std::ptrdiff_t>(job.band_columns) * job.pixel_bytes;
 }
 
@@ -140,7 +158,7 @@ NOTCH_INLINE void place_operand(conv_job& job) noexcept {
     if (job.in_place)
         return 0;
     const std::size_t line = static_cast<std::size_t>(job.line_bytes);
-    return round_up(job.planes() * job.band_lines(lines) * line + step_inputs * job.element, 64);
+    return round_up(job.planes * job.band_lines(lines) * line + step_inputs * job.element, 64);
 }
 
 /// Cuts a convolution into blocks of lines and tasks.
@@ -187,6 +205,65 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
 }
 
+/// True where minimal filtering gives the sums.
+[[nodiscard]] NOTCH_INLINE bool takes_transformed(const conv_job& job, const kernel_traits& traits) noexcept {
+    const conv_geometry& g = job.geometry;
+    return !traits.has_quad8 && job.filters->transformed().steps != 0 && g.stride.h == 1 && g.stride.w == 1 &&
+           g.dilation.h == 1 && job.result[1] > 1 && job.result[2] > 1;
+}
+
+/// Cuts a convolution into blocks of lines, tiles and tasks for minimal filtering. False, and nothing changed, where too
+/// little memory is left for tiles to pay.
+[[nodiscard]] NOTCH_INLINE bool cut_transformed(conv_job& job, const kernel_traits& traits,
+                                                std::size_t tasks) noexcept {
+    const packed_header& head = job.product.weights.header();
+    const std::size_t channels = job.image.shape[3];
+    const std::size_t panels = head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
+    transformed_cut to;
+    to.across = ceil_div(job.result[2], 2);
+    to.tile_bytes = round_up(channels * sizeof(std::int16_t), 64);
+    const std::size_t columns = 2 * to.across + 2;
+    const std::size_t line = columns * channels * sizeof(std::int16_t);
+    const auto band = [line](std::size_t lines) { return round_up((lines + 2) * line, 64) + 64; };
+    // The workspace of one task stays below the image and 64 KiB.
+    const std::size_t all = job.image.shape[1] * job.image.shape[2] * channels + (std::size_t{63} << 10);
+    const std::size_t tile = 16 * to.tile_bytes + 20 * panels * step_bytes;
+    const std::size_t height = round_up(job.result[1], 2);
+    if (band(2) + std::min(traits.tile_rows, to.across * height / 2) * tile > all)
+        return false;
+    const std::size_t left = (all - band(2)) / tile;
+    to.tiles = std::min({transformed_tiles, left, to.across * height / 2});
+    if (to.tiles > traits.tile_rows)
+        to.tiles -= to.tiles % traits.tile_rows;
+    gemm_blocking& cut = job.product.cut;
+    cut.tile_rows = traits.tile_rows;
+    cut.tile_panels = panels;
+    cut.groups = ceil_div(head.panels(), panels);
+    cut.copies_rows = true;
+    tasks = std::max<std::size_t>(tasks, 1);
+    const std::size_t pairs = job.result[0] * height / 2; // of lines
+    cut.row_tasks = pairs < 4 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, pairs);
+    cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
+    const std::size_t most = std::min(height, 2 * ceil_div(pairs, cut.row_tasks));
+    job.block_lines = 2;
+    while (job.block_lines + 2 <= most && (job.block_lines + 2) * job.result[2] <= conv_block_pixels &&
+           band(job.block_lines + 2) <= band_bytes && band(job.block_lines + 2) + to.tiles * tile <= all)
+        job.block_lines += 2;
+    to.tiles = std::min(to.tiles, to.across * job.block_lines / 2);
+    to.image_bytes = 16 * to.tiles * to.tile_bytes;
+    to.sum_bytes = 16 * to.tiles * panels * step_bytes;
+    job.element = sizeof(std::int16_t);
+    job.plane_channels = channels;
+    job.band_columns = columns;
+    job.pixel_bytes = static_cast<std::ptrdiff_t>(channels * job.element);
+    job.line_bytes = static_cast<std::ptrdiff_t>(line);
+    job.plane_bytes = static_cast<std::ptrdiff_t>(job.band_lines(job.block_lines)) * job.line_bytes;
+    cut.row_bytes = band(job.block_lines);
+    job.task_bytes = cut.row_bytes + to.image_bytes + to.tiles * 20 * panels * step_bytes;
+    job.transformed = to;
+    return true;
+}
+
 /// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked.
 [[nodiscard]] NOTCH_INLINE conv_job plan_convolution(const kernel_traits& traits, const packed_filters& filters,
                                                      const image_place& image, const conv_geometry& geometry,
@@ -200,6 +277,8 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes,
                                        filters.coarse_pieces());
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
+    if (takes_transformed(job, traits) && cut_transformed(job, traits, tasks))
+        return job;
     place_operand(job);
     cut_convolution(job, traits, tasks);
     return job;

@@ -11,12 +11,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace notch::detail {
 
 /// Stores tiles of one convolution; sums are floats or integers.
 template <class Arch, class Epilogue, class T, bool Floats> class conv_store {
 public:
+    using sum_type = std::conditional_t<Floats, float, std::int32_t>; ///< of a tile
+
     conv_store(const Epilogue& epilogue, const epilogue_problem& problem, const packed_filters& filters,
                std::int32_t zero_point, const strided_view<T, 4>& dst) noexcept
         : epilogue_(epilogue), problem_(problem), filters_(filters), sums_(filters.sums()), zero_point_(zero_point),

@@ -39,11 +39,11 @@ public:
                                                  static_cast<std::ptrdiff_t>(h) * image_.strides[1]
                                            : nullptr;
             std::byte* plane = to + static_cast<std::ptrdiff_t>(l) * job_.line_bytes;
-            for (std::size_t p = 0; p < job_.planes(); ++p, plane += job_.plane_bytes)
-                write_line(from, p * job_.plane_channels(), plane);
+            for (std::size_t p = 0; p < job_.planes; ++p, plane += job_.plane_bytes)
+                write_line(from, p * job_.plane_channels, plane);
         }
         // Behind all planes; met by weights of value 0 only.
-        std::memset(to + static_cast<std::ptrdiff_t>(job_.planes()) * job_.plane_bytes, 0, step_inputs * write_.size());
+        std::memset(to + static_cast<std::ptrdiff_t>(job_.planes) * job_.plane_bytes, 0, step_inputs * write_.size());
     }
 
 private:
@@ -64,8 +64,8 @@ private:
         const auto step = static_cast<std::ptrdiff_t>(column_step_) * image_.strides[2];
         const std::uint8_t* from =
             line + static_cast<std::ptrdiff_t>(first_ * column_step_ - job_.geometry.padding.left) * image_.strides[2];
-        const std::size_t count = std::min(job_.plane_channels(), image_.shape[3] - channel);
-        const std::size_t gap = (job_.plane_channels() - count) * write_.size();
+        const std::size_t count = std::min(job_.plane_channels, image_.shape[3] - channel);
+        const std::size_t gap = (job_.plane_channels - count) * write_.size();
         if (image_.strides[3] == 1 && job_.filters->order().empty()) {
             from += channel;
             if (gap == 0 && step == static_cast<std::ptrdiff_t>(count)) {

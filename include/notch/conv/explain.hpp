@@ -42,6 +42,11 @@ inline constexpr std::uint8_t no_image = 0;
 [[nodiscard]] inline std::string explain_images(const conv_job& job) {
     const gemm_blocking& cut = job.product.cut;
     std::string line = text("images ", job.image.shape, ": ");
+    if (job.transformed.is_taken())
+        return line + text("a band of ", job.band_lines(job.block_lines), " lines is widened, ", job.block_lines,
+                           " lines of ", job.result[2], " results at a time; ", counted(job.transformed.tiles, "tile"),
+                           " of 2 x 2 results at once; workspace ", unaligned_workspace(job.workspace()), " bytes (",
+                           counted(cut.tasks(), "task"), ')');
     if (job.in_place)
         line += "rows point into the image";
     else
@@ -64,7 +69,10 @@ inline constexpr std::uint8_t no_image = 0;
     line += filters.blocks() == 1 ? std::string("one block of channels")
                                   : text(filters.blocks(), " blocks of ", filters.block(), " channels");
     line += filters.joined() && shape[3] > 1 ? ", taps of a line joined" : "";
-    return line + text("; ", head.bytes, " bytes, ", std::round(bits * 100) / 100, " bits per weight");
+    line += text("; ", head.bytes, " bytes, ", std::round(bits * 100) / 100, " bits per weight");
+    return filters.transformed().steps == 0
+               ? line
+               : line + text("; transformed ", sizeof(std::int16_t) * filters.transformed().values.size(), " bytes");
 }
 
 /// What a product of a depthwise convolution is.
@@ -87,9 +95,13 @@ template <class Arch = simd::default_arch>
                                  detail::place_of(detail::images_of_extents(images)), geometry, result, tasks);
     const detail::packed_header& head = filters.weights().header();
     const detail::kernel_choice& choice = job.product.choice;
-    return detail::text(detail::explain_kernel<Arch>(head, choice, job.product.cut), '\n',
-                        detail::explain_filters(filters), '\n', detail::explain_products<Arch>(head, choice), '\n',
-                        detail::explain_sums(head), '\n', detail::explain_images(job));
+    const bool transforms = job.transformed.is_taken();
+    return detail::text(
+        detail::explain_kernel<Arch>(head, choice, job.product.cut), transforms ? " by minimal filtering\n" : "\n",
+        detail::explain_filters(filters), '\n',
+        transforms ? "products: 16 of int16 for 2 x 2 results instead of 36; sums modulo 2^32 that end below 2^31"
+                   : detail::explain_products<Arch>(head, choice),
+        '\n', detail::explain_sums(head), '\n', detail::explain_images(job));
 }
 
 /// The same of depthwise_conv2d<Arch>.

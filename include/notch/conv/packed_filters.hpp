@@ -12,6 +12,7 @@
 /// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own.
 #pragma once
 
+#include <notch/core/dense_tensor.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/core/tensor_view.hpp>
@@ -34,6 +35,21 @@ struct filter_taps {
     std::size_t left = 0;
     std::size_t height = 0;
     std::size_t width = 0;
+};
+
+/// Filters of 3 x 3 for minimal filtering: [panels][16][pairs of channels][16][2], see transformed_filters.hpp; or nothing.
+struct transformed_filters {
+    aligned_buffer<std::int16_t> values{};
+    std::size_t steps = 0; ///< of 4 channels
+
+    /// Bytes of one element of a panel.
+    [[nodiscard]] std::size_t element_bytes() const noexcept {
+        return steps * step_inputs * panel_columns * sizeof(std::int16_t);
+    }
+    /// Element k of a panel.
+    [[nodiscard]] const std::byte* element(std::size_t panel, std::size_t k) const noexcept {
+        return reinterpret_cast<const std::byte*>(values.data()) + (panel * 16 + k) * element_bytes();
+    }
 };
 
 } // namespace detail
@@ -72,7 +88,7 @@ public:
     [[nodiscard]] scale_kind kind() const { return weights_.kind(); }
     /// No sum of products with 8-bit codes, less their zero point, has a larger magnitude.
     [[nodiscard]] std::int64_t bound() const { return weights_.bound(); }
-    /// Bytes of the packed weights.
+    /// Bytes of the packed weights; transformed filters that conv2d may take instead are not counted.
     [[nodiscard]] std::size_t size() const { return weights_.bytes().size(); }
     /// For messages; may be empty.
     [[nodiscard]] const std::string& name() const noexcept { return weights_.name(); }
@@ -98,6 +114,9 @@ public:
     [[nodiscard]] std::size_t group_columns() const noexcept {
         return groups_ == 1 ? shape_[0] : round_up(group_outputs(), detail::panel_columns);
     }
+    /// Of filters of 3 x 3, where conv2d gains by them; else empty.
+    [[nodiscard]] const detail::transformed_filters& transformed() const noexcept { return transformed_; }
+    void set_transformed(detail::transformed_filters to) noexcept { transformed_ = std::move(to); }
     /// Blocks of channels of a group.
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape_[1], block_); }
     /// Pieces of a depth block, see above.
@@ -122,6 +141,7 @@ private:
     bool joined_ = false;
     std::vector<std::uint32_t> order_;
     detail::filter_taps coarse_{};
+    detail::transformed_filters transformed_{};
     // Of the outputs, where groups do not fill their panels.
     std::vector<std::int32_t> exponents_;
     std::vector<std::int32_t> multipliers_;

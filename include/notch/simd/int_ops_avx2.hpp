@@ -43,7 +43,10 @@ template <> struct int_ops<avx2> {
         return _mm256_set1_epi32(four);
     }
     static NOTCH_INLINE reg add16(reg a, reg b) noexcept { return _mm256_add_epi16(a, b); }
+    static NOTCH_INLINE reg subtract16(reg a, reg b) noexcept { return _mm256_sub_epi16(a, b); }
     static NOTCH_INLINE reg add32(reg a, reg b) noexcept { return _mm256_add_epi32(a, b); }
+    static NOTCH_INLINE reg subtract32(reg a, reg b) noexcept { return _mm256_sub_epi32(a, b); }
+    template <int Count> static NOTCH_INLINE reg shift_right32(reg a) noexcept { return _mm256_srai_epi32(a, Count); }
     static NOTCH_INLINE reg shift_left32(reg a, reg counts) noexcept { return _mm256_sllv_epi32(a, counts); }
     static NOTCH_INLINE reg pairs16(reg a, reg b) noexcept { return _mm256_madd_epi16(a, b); }
     static NOTCH_INLINE reg pairs8(reg a, reg b) noexcept { return _mm256_maddubs_epi16(a, b); }

@@ -45,7 +45,10 @@ template <> struct int_ops<sse41> {
         return _mm_set1_epi32(four);
     }
     static NOTCH_INLINE reg add16(reg a, reg b) noexcept { return _mm_add_epi16(a, b); }
+    static NOTCH_INLINE reg subtract16(reg a, reg b) noexcept { return _mm_sub_epi16(a, b); }
     static NOTCH_INLINE reg add32(reg a, reg b) noexcept { return _mm_add_epi32(a, b); }
+    static NOTCH_INLINE reg subtract32(reg a, reg b) noexcept { return _mm_sub_epi32(a, b); }
+    template <int Count> static NOTCH_INLINE reg shift_right32(reg a) noexcept { return _mm_srai_epi32(a, Count); }
     static NOTCH_INLINE reg shift_left32(reg a, reg counts) noexcept {
         return (sse41_ints(a) << sse41_ints(counts)).value;
     }
