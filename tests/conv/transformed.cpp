@@ -8,7 +8,20 @@
 #include <notch/epilogue/add_bias.hpp>
 #include <notch/epilogue/shift_requantize.hpp>
 
+#include <algorithm>
 #include <numeric>
+
+#if defined(__AVX2__)
+/// AVX2 with tiles of another form, as AVX-512 has them.
+struct two_panels {
+    using parent = notch::simd::avx2;
+    static constexpr const char* name = "two_panels";
+};
+template <> struct notch::simd::int_ops<two_panels> : int_ops<avx2> {
+    static constexpr std::size_t tile_rows = 3;
+    static constexpr std::size_t tile_panels = 2;
+};
+#endif
 
 using namespace conv_cases;
 
@@ -176,6 +189,32 @@ TEST_CASE("transformed convolutions of lines that take several groups of tiles, 
             REQUIRE(compare(random, a, w, g, conv_extents(images, shape, g), identity{}, std::int32_t{5}) == "");
     }
 }
+
+#if defined(__AVX2__)
+TEST_CASE("transformed convolutions with tiles of two panels", "[conv][transformed]") {
+    sequence random(251);
+    const conv_geometry g{.padding = {1, 1, 1, 1}};
+    for (const std::size_t outputs : {5U, 16U, 17U, 32U, 40U, 70U}) {
+        const extents<4> images{2, 6, 11, 24};
+        const extents<4> result{2, 6, 11, outputs};
+        const any_images<std::uint8_t> a(random, images);
+        const auto w = any_filters<w8>(random, {outputs, 24, 3, 3}, {1, 24});
+        dense_tensor<std::int32_t, 4> wanted(result);
+        reference_conv2d(a.plain(), w, g, identity{}, wanted);
+        packed_filters packed = pack_filters<simd::avx2>(w, g);
+        for (const bool transformed : {true, false}) {
+            CHECK(is_transformed(packed) == transformed);
+            for (const std::size_t tasks : {1U, 2U, 5U}) {
+                dense_tensor<std::int32_t, 4> got(result, 1);
+                conv2d<two_panels>(a.plain(), packed, g, identity{}, got, {tasks});
+                INFO(outputs << " outputs, " << tasks << " tasks");
+                CHECK(std::ranges::equal(got.elements(), wanted.elements()));
+            }
+            packed.set_transformed({});
+        }
+    }
+}
+#endif
 
 #if defined(__AVX2__) && !defined(__AVXVNNI__) && !defined(__AVX512VNNI__)
 TEST_CASE("what explain says of transformed filters", "[conv][transformed]") {

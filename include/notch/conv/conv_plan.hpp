@@ -8,12 +8,13 @@
 /// channels are few, share one plane.
 #pragma once
 
+#include <notch/conv/conv_job.hpp>
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
 #include <notch/conv/packed_filters.hpp>
+#include <notch/conv/transformed_plan.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
-#include <notch/gemm/panel_walk.hpp>
 #include <notch/gemm/plan.hpp>
 #include <notch/gemm/row_operand.hpp>
 
@@ -22,71 +23,6 @@
 #include <cstdint>
 
 namespace notch::detail {
-
-/// Bytes of panel operands that a convolution expands at once.
-inline constexpr std::size_t conv_panel_bytes = std::size_t{32} << 10;
-/// Pixels of the result in a block, at most, unless a line has more.
-inline constexpr std::size_t conv_block_pixels = 1024;
-/// Bytes of a band, unless a line of the result needs more.
-inline constexpr std::size_t band_bytes = std::size_t{256} << 10;
-
-/// Tiles of 2 x 2 results whose sums are found at once: their sums stay in the first-level cache.
-inline constexpr std::size_t transformed_tiles = 24;
-
-/// Images in memory.
-struct image_place {
-    const std::uint8_t* data = nullptr; ///< int8 where is_signed
-    bool is_signed = false;
-    std::int32_t zero_point = 0;
-    extents<4> shape{};             ///< [N, H, W, C]
-    std::ptrdiff_t strides[4] = {}; ///< of codes
-};
-
-/// How images are cut for minimal filtering (transformed_filters.hpp): tiles of 2 x 2 results, some at a time.
-struct transformed_cut {
-    std::size_t tiles = 0;       ///< at a time; 0: sums are found tap by tap
-    std::size_t across = 0;      ///< tiles of a line
-    std::size_t tile_bytes = 0;  ///< of an element of a transformed tile, all channels
-    std::size_t image_bytes = 0; ///< workspace of a task: transformed tiles
-    std::size_t sum_bytes = 0;   ///< workspace of a task: the 16 sums of all tiles
-
-    [[nodiscard]] bool is_taken() const noexcept { return tiles != 0; }
-};
-
-/// A planned convolution.
-struct conv_job {
-    gemm_job product{};
-    const packed_filters* filters = nullptr;
-    image_place image{};
-    conv_geometry geometry{};
-    extents<4> result{}; ///< [N, OH, OW, O]
-
-    bool in_place = false;          ///< rows point into the image
-    std::size_t element = 1;        ///< bytes of a code in the operand
-    std::size_t band_columns = 0;   ///< pixels of a line of the band
-    std::ptrdiff_t pixel_bytes = 0; ///< from pixel to pixel, in the band or in the image
-    std::ptrdiff_t line_bytes = 0;  ///< from line to line
-    std::ptrdiff_t plane_bytes = 0; ///< from plane to plane of the band
-    std::size_t column_step = 1;    ///< pixels of the operand from one result to the next
-    std::size_t line_step = 1;      ///< lines of the operand
-    std::size_t planes = 1;         ///< of the band
-    std::size_t plane_channels = 0; ///< channels of each
-    std::size_t block_lines = 1;    ///< lines of the result in a block
-    std::size_t table_bytes = 0;    ///< workspace of a task: a pointer for each pixel of a block
-    transformed_cut transformed{};  ///< where sums are found by minimal filtering
-    std::size_t task_bytes = 0;     ///< workspace of a task
-
-    [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
-    [[nodiscard]] std::size_t workspace() const noexcept {
-        return product.cut.segment_bytes + product.cut.tasks() * task_bytes;
-    }
-    /// Lines of the band for some lines of the result.
-    [[nodiscard]] std::size_t band_lines(std::size_t count) const noexcept {
-        return filters->shape()[2] == 1
-                   ? count
-                   : (count - 1) * geometry.stride.h + (filters->shape()[2] - 1) * geometry.dilation.h + 1;
-    }
-};
 
 /// The place of an image.
 template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>& images) noexcept {
@@ -203,65 +139,6 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     cut.sum_bytes = sums(job.block_lines);
     job.table_bytes = table(job.block_lines);
     job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
-}
-
-/// True where minimal filtering gives the sums.
-[[nodiscard]] NOTCH_INLINE bool takes_transformed(const conv_job& job, const kernel_traits& traits) noexcept {
-    const conv_geometry& g = job.geometry;
-    return !traits.has_quad8 && job.filters->transformed().steps != 0 && g.stride.h == 1 && g.stride.w == 1 &&
-           g.dilation.h == 1 && job.result[1] > 1 && job.result[2] > 1;
-}
-
-/// Cuts a convolution into blocks of lines, tiles and tasks for minimal filtering. False, and nothing changed, where too
-/// little memory is left for tiles to pay.
-[[nodiscard]] NOTCH_INLINE bool cut_transformed(conv_job& job, const kernel_traits& traits,
-                                                std::size_t tasks) noexcept {
-    const packed_header& head = job.product.weights.header();
-    const std::size_t channels = job.image.shape[3];
-    const std::size_t panels = head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
-    transformed_cut to;
-    to.across = ceil_div(job.result[2], 2);
-    to.tile_bytes = round_up(channels * sizeof(std::int16_t), 64);
-    const std::size_t columns = 2 * to.across + 2;
-    const std::size_t line = columns * channels * sizeof(std::int16_t);
-    const auto band = [line](std::size_t lines) { return round_up((lines + 2) * line, 64) + 64; };
-    // The workspace of one task stays below the image and 64 KiB.
-    const std::size_t all = job.image.shape[1] * job.image.shape[2] * channels + (std::size_t{63} << 10);
-    const std::size_t tile = 16 * to.tile_bytes + 20 * panels * step_bytes;
-    const std::size_t height = round_up(job.result[1], 2);
-    if (band(2) + std::min(traits.tile_rows, to.across * height / 2) * tile > all)
-        return false;
-    const std::size_t left = (all - band(2)) / tile;
-    to.tiles = std::min({transformed_tiles, left, to.across * height / 2});
-    if (to.tiles > traits.tile_rows)
-        to.tiles -= to.tiles % traits.tile_rows;
-    gemm_blocking& cut = job.product.cut;
-    cut.tile_rows = traits.tile_rows;
-    cut.tile_panels = panels;
-    cut.groups = ceil_div(head.panels(), panels);
-    cut.copies_rows = true;
-    tasks = std::max<std::size_t>(tasks, 1);
-    const std::size_t pairs = job.result[0] * height / 2; // of lines
-    cut.row_tasks = pairs < 4 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, pairs);
-    cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
-    const std::size_t most = std::min(height, 2 * ceil_div(pairs, cut.row_tasks));
-    job.block_lines = 2;
-    while (job.block_lines + 2 <= most && (job.block_lines + 2) * job.result[2] <= conv_block_pixels &&
-           band(job.block_lines + 2) <= band_bytes && band(job.block_lines + 2) + to.tiles * tile <= all)
-        job.block_lines += 2;
-    to.tiles = std::min(to.tiles, to.across * job.block_lines / 2);
-    to.image_bytes = 16 * to.tiles * to.tile_bytes;
-    to.sum_bytes = 16 * to.tiles * panels * step_bytes;
-    job.element = sizeof(std::int16_t);
-    job.plane_channels = channels;
-    job.band_columns = columns;
-    job.pixel_bytes = static_cast<std::ptrdiff_t>(channels * job.element);
-    job.line_bytes = static_cast<std::ptrdiff_t>(line);
-    job.plane_bytes = static_cast<std::ptrdiff_t>(job.band_lines(job.block_lines)) * job.line_bytes;
-    cut.row_bytes = band(job.block_lines);
-    job.task_bytes = cut.row_bytes + to.image_bytes + to.tiles * 20 * panels * step_bytes;
-    job.transformed = to;
-    return true;
 }
 
 /// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked.
