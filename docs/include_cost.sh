@@ -24,7 +24,7 @@ if [ ${#compilers[@]} -eq 0 ]; then
 fi
 headers=("$@")
 if [ ${#headers[@]} -eq 0 ]; then
-    mapfile -t headers < <(cd include && ls notch/notch.hpp notch/core/*.hpp notch/quant/*.hpp notch/observe/*.hpp notch/epilogue/*.hpp notch/gemm/*.hpp notch/conv/*.hpp notch/simd/arch.hpp notch/simd/elementwise.hpp notch/simd/int_kernels.hpp notch/simd/lane_xsimd.hpp)
+    mapfile -t headers < <(cd include && ls notch/notch.hpp notch/networks.hpp notch/core/*.hpp notch/quant/*.hpp notch/observe/*.hpp notch/epilogue/*.hpp notch/gemm/*.hpp notch/conv/*.hpp notch/simd/arch.hpp notch/simd/elementwise.hpp notch/simd/int_kernels.hpp notch/simd/lane_xsimd.hpp)
 fi
 
 printf '| header |'

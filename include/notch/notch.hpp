@@ -1,5 +1,6 @@
 /// @file
-/// All of notch that needs no optional dependency. A program that wants shorter compile times
+/// Quantized tensors and their kernels: all of core, quant, observe, epilogue, gemm and conv. Whole networks are in
+/// notch/networks.hpp, for twice the compile time. A program that wants shorter compile times
 /// includes the headers it uses instead; docs/reference lists what each costs. Where xtensor is
 /// installed its adapter comes along, unless NOTCH_WITHOUT_XTENSOR is defined.
 #pragma once
@@ -26,6 +27,7 @@
 #include <notch/conv/concat_channels.hpp>
 #include <notch/conv/conv2d.hpp>
 #include <notch/conv/depthwise.hpp>
+#include <notch/conv/explain.hpp>
 #include <notch/conv/filters.hpp>
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/global_average_pool.hpp>
@@ -39,16 +41,6 @@
 #include <notch/conv/pool_geometry.hpp>
 #include <notch/conv/reference.hpp>
 #include <notch/conv/resize_nearest.hpp>
-
-#include <notch/deploy/as_qdq.hpp>
-#include <notch/deploy/correct_biases.hpp>
-#include <notch/deploy/lower.hpp>
-#include <notch/deploy/pipeline.hpp>
-#include <notch/deploy/plan_file.hpp>
-#include <notch/deploy/program.hpp>
-#include <notch/deploy/refine_in_order.hpp>
-#include <notch/deploy/run.hpp>
-#include <notch/deploy/simulate.hpp>
 
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
@@ -68,19 +60,6 @@
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/reference.hpp>
 
-#include <notch/io/npy.hpp>
-#include <notch/io/npz.hpp>
-#include <notch/io/qdq_model.hpp>
-
-#include <notch/model/cost.hpp>
-#include <notch/model/float_gemm.hpp>
-#include <notch/model/fold_batch_norm.hpp>
-#include <notch/model/forward.hpp>
-#include <notch/model/fuse_branches.hpp>
-#include <notch/model/network.hpp>
-#include <notch/model/shapes.hpp>
-#include <notch/model/simplify.hpp>
-
 #include <notch/observe/histogram.hpp>
 #include <notch/observe/histogram_observer.hpp>
 #include <notch/observe/kl_divergence.hpp>
@@ -89,25 +68,6 @@
 #include <notch/observe/mse.hpp>
 #include <notch/observe/observer.hpp>
 #include <notch/observe/percentile.hpp>
-
-#include <notch/ptq/absorb_bias.hpp>
-#include <notch/ptq/calibrate.hpp>
-#include <notch/ptq/channel_statistics.hpp>
-#include <notch/ptq/choose_ranges.hpp>
-#include <notch/ptq/coarse_fine_split.hpp>
-#include <notch/ptq/fit_activations.hpp>
-#include <notch/ptq/fit_weights.hpp>
-#include <notch/ptq/layer_groups.hpp>
-#include <notch/ptq/make_plan.hpp>
-#include <notch/ptq/measure_moments.hpp>
-#include <notch/ptq/mutual_rescale.hpp>
-#include <notch/ptq/plan.hpp>
-#include <notch/ptq/policy.hpp>
-#include <notch/ptq/prepare.hpp>
-#include <notch/ptq/refine_weights.hpp>
-#include <notch/ptq/round_to_results.hpp>
-#include <notch/ptq/sub_layer_reorder.hpp>
-#include <notch/ptq/sub_layer_scales.hpp>
 
 #include <notch/quant/canonical_bytes.hpp>
 #include <notch/quant/fit.hpp>
