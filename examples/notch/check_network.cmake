@@ -138,7 +138,13 @@ file(SHA256 "${folder}/again.onnx" again)
 require(first STREQUAL again)
 expect(1 "planned.onnx.*: the model is quantized; models of floats are read" inspect planned.onnx)
 expect(1 "'shapes.onnx'" export shapes.onnx again.onnx --plan shapes.onnx)
-expect(2 "--plan excludes --weights|--weights excludes --plan" evaluate shapes.onnx --plan net.plan --images test.u8 --weights 4)
+expect(0 "48 of 48 images: 0 of .* and 0 of 480 results differ" evaluate shapes.onnx --plan net.plan --images test.u8
+    --recipe many.json)
+expect(2 "--weights has been decided in the plan" evaluate shapes.onnx --plan net.plan --images test.u8 --weights 4)
+expect(2 "--reorder has been decided in the plan" export shapes.onnx again.onnx --plan net.plan --reorder)
+expect(2 "--report needs --calibration" evaluate shapes.onnx --plan net.plan --images test.u8 --report a.html)
+expect(2 "a plan does not say how pixels enter; give --scale-input, --mean or --std" evaluate shapes.onnx --plan net.plan
+    --images test.u8)
 expect(2 "--calibration or --plan is required" evaluate shapes.onnx --images test.u8)
 expect(2 "--save-plan and MODEL name the same file" quantize ${calibrated} --save-plan shapes.onnx)
 

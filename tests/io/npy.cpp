@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 
 namespace {
@@ -269,6 +270,37 @@ TEST_CASE("Archives that are damaged, compressed or deceitful are told", "[npy]"
         refuse("overlaps another one");
     }
 }
+
+#if defined(__unix__)
+TEST_CASE("Files are replaced with their rights, links are followed, devices are written", "[npy]") {
+    namespace fs = std::filesystem;
+    const fs::path folder = fs::temp_directory_path() / "notch_write_file";
+    fs::remove_all(folder);
+    fs::create_directories(folder / "inside");
+    const auto write = [](const fs::path& to, const std::string& text) {
+        notch::detail::write_file(to.string(), bytes_of(text));
+    };
+    const auto read = [](const fs::path& from) { return text_of(notch::detail::read_file(from.string(), 100)); };
+    write(folder / "a", "first");
+    fs::permissions(folder / "a", fs::perms::owner_read | fs::perms::owner_write);
+    fs::create_symlink("a", folder / "link");
+    fs::create_symlink("inside/later", folder / "dangling");
+    write(folder / "link", "second");
+    write(folder / "dangling", "third");
+    CHECK(read(folder / "a") == "second");
+    CHECK(read(folder / "inside" / "later") == "third");
+    CHECK((fs::is_symlink(folder / "link") && fs::is_symlink(folder / "dangling")));
+    CHECK(fs::status(folder / "a").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+    CHECK_THROWS_WITH(write(folder / "inside", "x"), containing("inside' cannot be written: "));
+    if (fs::is_character_file("/dev/full")) {
+        CHECK_THROWS_WITH(write("/dev/full", "x"), containing("'/dev/full' cannot be written: "));
+        CHECK(fs::is_character_file("/dev/full"));
+    }
+    const auto entries = std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+    CHECK(entries == 4); // nothing was left beside them
+    fs::remove_all(folder);
+}
+#endif
 
 TEST_CASE("Files are written and read by name", "[npy]") {
     const std::filesystem::path folder = std::filesystem::temp_directory_path() / "notch_npy";

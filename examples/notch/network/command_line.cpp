@@ -153,15 +153,6 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
                 "correct biases on N calibration images (default 0: do not)");
 }
 
-/// A plan of a file takes the place of everything that makes one.
-void add_plan(command_line& line, CLI::App& to) {
-    const std::vector<CLI::Option*> makes_one = to.get_options(
-        [](const CLI::Option* option) { return !option->get_positional() && option->get_name() != "--help"; });
-    add_file(to, "--plan", line.settings.plan, "a plan of notch quantize --save-plan, instead of calibration");
-    for (CLI::Option* option : makes_one)
-        to.get_option("--plan")->excludes(option);
-}
-
 void add_options(command_line& line, CLI::App& to) {
     const std::string name = to.get_name().substr(6);
     network_settings& settings = line.settings;
@@ -172,7 +163,8 @@ void add_options(command_line& line, CLI::App& to) {
     if (name != "inspect")
         add_quantization(line, to, name != "bench" && !takes_plan);
     if (takes_plan)
-        add_plan(line, to);
+        add_file(to, "--plan", line.settings.plan,
+                 "a plan of notch quantize --save-plan, instead of --calibration and what follows from it");
     if (name != "inspect") {
         add_pixels(line, to);
         add_setting(line, to, "--threads", "threads", "N", "1 to 256 (default: as many as the machine has)");
@@ -202,9 +194,6 @@ void add_options(command_line& line, CLI::App& to) {
     }
     if (name == "quantize" || name == "evaluate")
         add_file(to, "--report", settings.html, "write a report as one HTML file");
-    if (name == "evaluate")
-        for (const char* calibrated : {"--steps", "--report"})
-            to.get_option("--plan")->excludes(to.get_option(calibrated));
     if (name != "export")
         add_file(to, "--json", settings.json, "write the numbers as JSON");
 }
@@ -253,10 +242,44 @@ void check_files(const std::string& name, const network_settings& settings) {
     }
 }
 
+/// Settings of pixels, which no plan holds.
+[[nodiscard]] bool is_of_pixels(const std::string& setting) {
+    return setting == "scale_input" || setting == "mean" || setting == "std" || setting == "shape";
+}
+
+/// A plan of a file takes the place of everything that makes one.
+void check_plan(const std::string& name, const command_line& line) {
+    const network_settings& settings = line.settings;
+    const auto refuse = [&](const std::string& what) { throw usage_error("notch " + name + ": " + what); };
+    if (settings.plan.empty()) {
+        if (settings.calibration.empty())
+            refuse("--calibration or --plan is required");
+        return;
+    }
+    const char* rest = " has been decided in the plan; leave it out, or leave out --plan";
+    if (!settings.calibration.empty())
+        refuse(std::string("--calibration") + rest);
+    if (settings.steps || !settings.html.empty())
+        refuse(std::string(settings.steps ? "--steps" : "--report") +
+               " needs --calibration; it cannot be told from a plan");
+    for (const auto& [flag, value] : line.switches)
+        if (!value.empty())
+            refuse(flag_of(flag) + rest);
+    bool has_pixels = !settings.recipe.empty();
+    for (const named_value& flag : line.flags) {
+        has_pixels = has_pixels || is_of_pixels(flag.name);
+        if (!is_of_pixels(flag.name) && flag.name != "threads" && flag.name != "simulate")
+            refuse(flag_of(flag.name) + rest);
+    }
+    if (name == "evaluate" && !has_pixels)
+        refuse("a plan does not say how pixels enter; give --scale-input, --mean or --std, or the --recipe that "
+               "was saved beside it, of which the same three are taken");
+}
+
 [[nodiscard]] network_settings settings_of(const std::string& name, command_line& line) {
     network_settings settings = line.settings;
-    if (settings.calibration.empty() && settings.plan.empty() && (name == "evaluate" || name == "export"))
-        throw usage_error("notch " + name + ": --calibration or --plan is required");
+    if (name == "evaluate" || name == "export")
+        check_plan(name, line);
     settings.threads = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 256);
     check_files(name, settings);
     if (!settings.recipe.empty())

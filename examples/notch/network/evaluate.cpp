@@ -114,11 +114,16 @@ void report_mismatches(const quantized_network& net, const simulation& found) {
 void evaluate(const network_settings& given) {
     network_settings settings = given;
     thread_pool pool(settings.threads);
+    std::optional<quantized_network> planned; // a plan of another network is refused before images are
+    if (!settings.plan.empty())
+        planned.emplace(open_plan(settings, read_network(settings.model)));
     const auto [net, images, classes, labels] = open_evaluation(settings);
     std::optional<calibrated_network> calibrated;
-    if (settings.plan.empty())
+    if (!planned) {
         calibrated.emplace(calibrate(settings, net, pool));
-    const quantized_network quantized = calibrated ? quantize(*calibrated, settings, pool) : open_plan(settings, net);
+        planned.emplace(quantize(*calibrated, settings, pool));
+    }
+    const quantized_network& quantized = *planned;
 
     evaluation found;
     found.images = images.count();

@@ -39,7 +39,8 @@ namespace detail {
 /// Raises errors unless filters were packed for a geometry; returns the extents of the result.
 [[nodiscard]] inline extents<4> checked_result(const packed_filters& filters, const extents<4>& images,
                                                const conv_geometry& geometry) {
-    static_cast<void>(filters.weights().header());
+    if (filters.weights().bytes().empty())
+        raise<state_error>("conv2d: the packed filters are empty; make them by pack_filters()");
     if (geometry.groups != filters.groups())
         raise<shape_error>("conv2d: ", quoted(filters.name()), " is packed for ", filters.groups(),
                            " groups, the geometry has ", geometry.groups);

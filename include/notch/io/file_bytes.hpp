@@ -14,9 +14,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -64,8 +66,6 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
 
 /// A new file beside another one, for what will replace that; its name comes with it.
 [[nodiscard]] inline std::pair<file_handle, std::string> open_beside(const std::string& path) {
-    if (path.find('\0') != std::string::npos)
-        raise<format_error>("a name of a file holds a zero byte");
     for (int attempt = 0; attempt < 100; ++attempt) {
         std::string name = text(path, ".partial", attempt);
         errno = 0;
@@ -77,14 +77,38 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
     raise<format_error>("file '", path, "' cannot be written: ", system_message());
 }
 
-/// Writes a file that is there as a whole, or not at all. Raises format_error where that fails; then a file that was there
-/// before is as it was.
-inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
-    auto [file, name] = open_beside(path);
+/// Writes all bytes and closes the file; false where that fails.
+[[nodiscard]] inline bool write_bytes(file_handle file, std::span<const std::byte> bytes) {
     errno = 0;
-    bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
-    written = std::fclose(file.release()) == 0 && written;
-    if (!written || std::rename(name.c_str(), path.c_str()) != 0) {
+    const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
+    return std::fclose(file.release()) == 0 && written;
+}
+
+/// Writes a file that is there as a whole, or not at all, under the rights that it had; through a symbolic link, what that
+/// names. What is no regular file (a pipe, a device) is written, not replaced. Raises format_error where that fails; then a
+/// regular file that was there before is as it was.
+inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
+    namespace fs = std::filesystem;
+    if (path.find('\0') != std::string::npos)
+        raise<format_error>("a name of a file holds a zero byte");
+    std::error_code code;
+    const fs::file_status before = fs::status(path, code);
+    const bool is_link = fs::is_symlink(fs::symlink_status(path, code));
+    if (fs::exists(before) ? !fs::is_regular_file(before) : is_link) {
+        errno = 0;
+        file_handle file(std::fopen(path.c_str(), "wb"));
+        if (!file || !write_bytes(std::move(file), bytes))
+            raise<format_error>("file '", path, "' cannot be written: ", system_message());
+        return;
+    }
+    const std::string target = is_link ? fs::canonical(path, code).string() : path;
+    auto [file, name] = open_beside(target);
+    bool written = write_bytes(std::move(file), bytes);
+    if (written && fs::exists(before))
+        fs::permissions(name, before.permissions(), code);
+    if (written)
+        written = std::rename(name.c_str(), target.c_str()) == 0;
+    if (!written) {
         const std::string reason = system_message();
         std::remove(name.c_str());
         raise<format_error>("file '", path, "' cannot be written: ", reason);
