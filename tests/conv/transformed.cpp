@@ -147,6 +147,27 @@ TEST_CASE("transformed convolutions of every small extent and padding", "[conv][
         }
 }
 
+TEST_CASE("no images need a workspace that can be asked for", "[conv][transformed]") {
+    sequence random(225);
+    for (const std::size_t channels : {4U, 16U})
+        for (const std::size_t size : {1U, 3U}) {
+            const packed_filters packed =
+                pack_filters(any_filters<w8>(random, {5, channels, size, size}, {1, channels}));
+            const dense_tensor<std::uint8_t, 4> none({0, 8, 8, channels});
+            dense_tensor<std::int32_t, 4> dst({0, 9 - size, 9 - size, 5});
+            for_each_arch_of(
+                [&](auto arch) {
+                    using isa = decltype(arch);
+                    for (const std::size_t tasks : {1U, 3U}) {
+                        std::vector<std::byte> workspace(conv_workspace<isa>(none, packed, {}, tasks));
+                        CHECK_NOTHROW(conv2d<isa>(none, packed, {}, identity{}, dst, {tasks, workspace}));
+                        CHECK_FALSE(explain<isa>(packed, none.shape(), {}, tasks).empty());
+                    }
+                },
+                simd::every_arch{});
+        }
+}
+
 TEST_CASE("transformed convolutions with shifts inside, orders and two terms", "[conv][transformed]") {
     sequence random(231);
     int taken = 0;

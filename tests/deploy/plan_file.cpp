@@ -282,6 +282,9 @@ TEST_CASE("plans are saved and loaded") {
     std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
     CHECK_THROWS_WITH(notch::load_plan(path), containing("file '" + path + "': cannot read the plan: truncated"));
     CHECK_THROWS_AS(notch::load_plan((folder / "none.plan").string()), notch::format_error);
+    if (std::filesystem::is_character_file("/dev/zero")) // a file without end
+        CHECK_THROWS_WITH(notch::load_plan("/dev/zero"),
+                          containing("file '/dev/zero': foreign bytes; a plan begins with"));
     CHECK_THROWS_AS(notch::save_plan(plan, (folder / "none" / "net.plan").string()), notch::format_error);
     std::filesystem::remove_all(folder);
 }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <system_error>
 #include <thread>
 
 namespace tool {
@@ -91,6 +92,8 @@ void add_switch(command_line& line, CLI::App& to, const std::string& flag, const
 void add_file(CLI::App& to, const std::string& flag, std::string& file, const std::string& text,
               bool required = false) {
     CLI::Option* option = to.add_option(flag, file, text)->type_name("FILE");
+    option->check(
+        [](const std::string& name) { return name.empty() ? std::string("a file without a name") : std::string(); });
     if (required)
         option->required();
 }
@@ -222,6 +225,17 @@ void apply_flag(network_settings& settings, const std::string& what, const named
     return "--" + name;
 }
 
+/// Whether two names are one file, there or not yet.
+[[nodiscard]] bool is_same_file(const std::string& a, const std::string& b) {
+    namespace fs = std::filesystem;
+    std::error_code code;
+    if (fs::equivalent(a, b, code))
+        return true;
+    const fs::path first = fs::weakly_canonical(fs::absolute(a, code), code);
+    const fs::path second = fs::weakly_canonical(fs::absolute(b, code), code);
+    return a == b || (!first.empty() && first == second);
+}
+
 /// Two files that are written must differ, and none may be one that is read.
 void check_files(const std::string& name, const network_settings& settings) {
     const std::vector<named_value> written{{"--json", settings.json},           {"--save-recipe", settings.save_recipe},
@@ -229,13 +243,13 @@ void check_files(const std::string& name, const network_settings& settings) {
                                            {"--report", settings.html},         {"--svg", settings.svg}};
     std::vector<named_value> seen{{"MODEL", settings.model},     {"--calibration", settings.calibration},
                                   {"--images", settings.images}, {"--labels", settings.labels},
-                                  {"--recipe", settings.recipe}, {"--plan", settings.plan}};
+                                  {"--recipe", settings.recipe}, {"--other-recipe", settings.other_recipe},
+                                  {"--golden", settings.golden}, {"--plan", settings.plan}};
     for (const named_value& each : written) {
         if (each.value.empty())
             continue;
         for (const named_value& other : seen)
-            if (!other.value.empty() &&
-                std::filesystem::weakly_canonical(each.value) == std::filesystem::weakly_canonical(other.value))
+            if (!other.value.empty() && is_same_file(each.value, other.value))
                 throw usage_error("notch " + name + ": " + each.name + " and " + other.name + " name the same file, '" +
                                   each.value + "'");
         seen.push_back(each);
@@ -265,15 +279,14 @@ void check_plan(const std::string& name, const command_line& line) {
     for (const auto& [flag, value] : line.switches)
         if (!value.empty())
             refuse(flag_of(flag) + rest);
-    bool has_pixels = !settings.recipe.empty();
+    if (name == "export" && !settings.recipe.empty())
+        refuse(std::string("--recipe") + rest);
     for (const named_value& flag : line.flags) {
-        has_pixels = has_pixels || is_of_pixels(flag.name);
+        if (name == "export" && is_of_pixels(flag.name))
+            refuse(flag_of(flag.name) + " changes nothing: no pixels enter a plan");
         if (!is_of_pixels(flag.name) && flag.name != "threads" && flag.name != "simulate")
             refuse(flag_of(flag.name) + rest);
     }
-    if (name == "evaluate" && !has_pixels)
-        refuse("a plan does not say how pixels enter; give --scale-input, --mean or --std, or the --recipe that "
-               "was saved beside it, of which the same three are taken");
 }
 
 [[nodiscard]] network_settings settings_of(const std::string& name, command_line& line) {
@@ -293,6 +306,10 @@ void check_plan(const std::string& name, const command_line& line) {
         } catch (const std::runtime_error& problem) {
             throw usage_error("notch " + name + ": " + problem.what());
         }
+    if (name == "evaluate" && !settings.plan.empty() && !settings.says_pixels)
+        throw usage_error(
+            "notch evaluate: a plan does not say how pixels enter; give --scale-input, --mean or --std, or the "
+            "--recipe that was saved beside it, of which the same three are taken");
     return settings;
 }
 

@@ -163,7 +163,7 @@ void quantize(const network_settings& given) {
     const quantized_network quantized = quantize(calibrated, settings, pool);
     print_plan(settings, quantized);
     if (!settings.save_recipe.empty())
-        write_file(settings.save_recipe, recipe_of(settings).dump(1) + "\n");
+        write_file(settings.save_recipe, text_of(recipe_of(settings)));
     write_json(settings.json, json_of(settings, quantized));
     if (!settings.save_plan.empty())
         notch::save_plan(quantized.plan, settings.save_plan);

@@ -2,6 +2,7 @@
 /// Recipes: JSON in, JSON out.
 #include "recipe.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <notch/io/npy.hpp>
 #include <set>
@@ -29,7 +30,7 @@ using nlohmann::ordered_json;
             list += (list.empty() ? "" : ",") + each.dump();
         }
     if (!is_list)
-        throw std::runtime_error(what + " is " + value.dump() +
+        throw std::runtime_error(what + " is " + value.dump().substr(0, 80) +
                                  "; it takes a number, a word, true or false, or a list of numbers");
     return list;
 }
@@ -37,7 +38,11 @@ using nlohmann::ordered_json;
 /// Reads JSON, and refuses what says a thing twice: only one of both could be obeyed.
 [[nodiscard]] ordered_json parse_once(const std::vector<std::uint8_t>& bytes, const std::string& where) {
     std::vector<std::set<std::string>> names;
-    const auto watch = [&](int, ordered_json::parse_event_t event, ordered_json& parsed) {
+    const auto watch = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
+        constexpr int deepest = 4; // {"layers": {"name": {"key": [...]}}}
+        if (depth > deepest)
+            throw std::runtime_error(where + " has values inside of values, " + std::to_string(deepest) +
+                                     " deep and more; a recipe has none");
         if (event == ordered_json::parse_event_t::object_start)
             names.emplace_back();
         else if (event == ordered_json::parse_event_t::object_end)
@@ -73,6 +78,8 @@ void read_layers(network_settings& settings, const std::string& where, const ord
 void read_recipe(network_settings& settings, const std::string& path) {
     const std::vector<std::uint8_t> bytes = notch::read_raw(path);
     const std::string where = "recipe '" + path + "'";
+    if (std::find(bytes.begin(), bytes.end(), 0) != bytes.end()) // where the parser would end
+        throw std::runtime_error(where + " holds a zero byte");
     const ordered_json from = parse_once(bytes, where);
     if (!from.is_object())
         throw std::runtime_error(where + " is no object {\"weights\": 4, ...}");

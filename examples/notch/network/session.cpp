@@ -11,8 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <notch/deploy/pipeline.hpp>
 #include <notch/deploy/plan_file.hpp>
+#include <notch/ptq/prepare.hpp>
 #include <stdexcept>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace tool {
@@ -49,6 +51,21 @@ calibrated_network calibrate(network_settings& settings, const notch::network& n
     return {std::move(images), std::move(seen)};
 }
 
+/// Layers with weights, by name and extents.
+[[nodiscard]] static std::vector<std::string> layers_with_weights(const notch::network& net) {
+    std::vector<std::string> list;
+    const auto add = [&](const std::string& name, const std::vector<std::size_t>& shape) {
+        list.push_back("layer '" + name + "' [" + extents_text(shape) + "]");
+    };
+    for (const notch::layer& layer : net.layers) {
+        if (const auto* conv = std::get_if<notch::convolution>(&layer.op))
+            add(layer.name, conv->weights.shape);
+        if (const auto* linear = std::get_if<notch::linear>(&layer.op))
+            add(layer.name, linear->weights.shape);
+    }
+    return list;
+}
+
 quantized_network open_plan(const network_settings& settings, const notch::network& net) {
     quantized_network to = lowered(notch::load_plan(settings.plan));
     const notch::network& own = to.plan.net;
@@ -60,6 +77,14 @@ quantized_network open_plan(const network_settings& settings, const notch::netwo
     };
     check("takes", own.input, net.input);
     check("gives", own.output, net.output);
+    const std::vector<std::string> here = layers_with_weights(own);
+    const std::vector<std::string> there = layers_with_weights(notch::prepare(net).net);
+    const auto differ = std::mismatch(here.begin(), here.end(), there.begin(), there.end());
+    const auto text = [](const auto& at, const auto& list) { return at == list.end() ? "nothing more" : *at; };
+    if (differ.first != here.end() || differ.second != there.end())
+        throw std::runtime_error("plan '" + settings.plan + "': its network has " + text(differ.first, here) +
+                                 " where '" + settings.model + "' has " + text(differ.second, there) +
+                                 "; it is another network");
     return to;
 }
 
@@ -131,9 +156,13 @@ nlohmann::ordered_json finite_or_null(double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
 }
 
+std::string text_of(const nlohmann::ordered_json& json) {
+    return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"; // names may be any bytes
+}
+
 void write_json(const std::string& path, const nlohmann::ordered_json& json) {
     if (!path.empty())
-        write_file(path, json.dump(1) + "\n");
+        write_file(path, text_of(json));
 }
 
 } // namespace tool

@@ -60,6 +60,9 @@ struct evaluation_set {
 /// A number that JSON can hold, or null.
 [[nodiscard]] nlohmann::ordered_json finite_or_null(double value);
 
+/// JSON as a file holds it.
+[[nodiscard]] std::string text_of(const nlohmann::ordered_json& json);
+
 /// Writes JSON where a file is wanted, as a whole or not at all.
 void write_json(const std::string& path, const nlohmann::ordered_json& json);
 

@@ -188,9 +188,21 @@ constexpr std::array<setting_rule, 23> rules = {{
     {"method_images", [](auto& s, auto what, auto value) { s.methods.images = parse_number(what, value, 1, most); }},
     {"bias_correction",
      [](auto& s, auto what, auto value) { s.methods.bias_images = parse_number(what, value, 0, most); }},
-    {"scale_input", [](auto& s, auto what, auto value) { s.pixels.scale = parse_real(what, value); }},
-    {"mean", [](auto& s, auto what, auto value) { s.pixels.mean = parse_reals(what, value); }},
-    {"std", [](auto& s, auto what, auto value) { s.pixels.deviation = parse_reals(what, value); }},
+    {"scale_input",
+     [](auto& s, auto what, auto value) {
+         s.pixels.scale = parse_real(what, value);
+         s.says_pixels = true;
+     }},
+    {"mean",
+     [](auto& s, auto what, auto value) {
+         s.pixels.mean = parse_reals(what, value);
+         s.says_pixels = true;
+     }},
+    {"std",
+     [](auto& s, auto what, auto value) {
+         s.pixels.deviation = parse_reals(what, value);
+         s.says_pixels = true;
+     }},
 }};
 
 [[noreturn]] void refuse_name(std::string_view what, const std::string& possible) {

@@ -24,6 +24,7 @@ struct network_settings {
     std::size_t calibration_images = 512;
     std::vector<std::size_t> shape{}; ///< of an image of raw bytes, [H, W, C]; empty: that of the network
     notch::pixel_scaling pixels{};
+    bool says_pixels = false;             ///< a flag or a recipe did
     notch::quantization_recipe methods{}; ///< policy and methods
     std::size_t threads = 1;
     std::uint64_t seed = 0;                ///< which calibration images are taken; 0: the first ones

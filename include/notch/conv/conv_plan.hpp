@@ -109,7 +109,8 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     cut.copies_rows = !job.in_place;
     tasks = std::max<std::size_t>(tasks, 1);
     // Few lines cannot be shared evenly; panels are, then.
-    cut.row_tasks = job.lines() < 8 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, job.lines());
+    const std::size_t all_lines = std::max<std::size_t>(job.lines(), 1); // no images are planned as one
+    cut.row_tasks = all_lines < 8 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, all_lines);
     cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
     cut.segment_bytes = round_up(choice.segments * sizeof(row_segment), 64);
 
@@ -128,7 +129,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
         return lines * width <= conv_block_pixels && band <= band_bytes &&
                band + sums(lines) + table(lines) <= all - taken;
     };
-    const std::size_t most = std::min(job.result[1], ceil_div(job.lines(), cut.row_tasks));
+    const std::size_t most = std::min(job.result[1], ceil_div(all_lines, cut.row_tasks));
     job.block_lines = 1;
     for (std::size_t lines = 2; lines <= most && fits(lines); ++lines)
         job.block_lines = lines;

@@ -53,7 +53,7 @@ inline constexpr std::size_t transformed_tiles = 24;
     cut.groups = ceil_div(head.panels(), panels);
     cut.copies_rows = true;
     tasks = std::max<std::size_t>(tasks, 1);
-    const std::size_t pairs = job.result[0] * height / 2; // of lines
+    const std::size_t pairs = std::max<std::size_t>(job.result[0], 1) * height / 2; // of lines
     cut.row_tasks = pairs < 4 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, pairs);
     cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
     const std::size_t most = std::min(height, 2 * ceil_div(pairs, cut.row_tasks));

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <notch/core/error.hpp>
+#include <notch/core/framed_bytes.hpp>
 #include <notch/deploy/plan_check.hpp>
 #include <notch/deploy/plan_fields.hpp>
 #include <notch/deploy/plan_reader.hpp>
@@ -31,8 +32,11 @@
 #include <notch/io/file_bytes.hpp>
 #include <notch/ptq/plan.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +49,22 @@ namespace detail {
 
 /// The largest file of a plan that is read.
 inline constexpr std::uint64_t most_plan_bytes = std::uint64_t{1} << 34;
+
+/// The bytes that a file of a plan may have, by its first ones, so that a file without end is refused before it is read.
+/// Raises format_error where those are not the beginning of a plan.
+[[nodiscard]] inline std::uint64_t plan_file_limit(const std::string& path, std::string_view label) {
+    std::byte head[frame_header_size];
+    const file_handle file = open_file(path, "rb");
+    if (std::fread(head, 1, sizeof head, file.get()) < sizeof head)
+        return most_plan_bytes; // too short, or a folder: told by who reads all of it
+    if (std::memcmp(head, plan_frame.magic.data(), plan_frame.magic.size()) != 0)
+        raise<format_error>(label, ": foreign bytes; a plan begins with \"", plan_frame.magic, '"');
+    std::uint64_t payload = 0;
+    for (std::size_t i = 8; i-- > 0;)
+        payload = payload << 8 | std::to_integer<std::uint64_t>(head[16 + i]);
+    constexpr std::uint64_t around = frame_header_size + frame_checksum_size;
+    return std::min(payload, most_plan_bytes - around) + around;
+}
 
 } // namespace detail
 
@@ -70,7 +90,8 @@ inline void save_plan(const plan& from, const std::string& path) { detail::write
 /// Reads the plan of a file. Raises format_error where it cannot be read or has more than 2^34 bytes, and as
 /// plan_from_bytes.
 [[nodiscard]] inline plan load_plan(const std::string& path) {
-    return plan_from_bytes(detail::read_file(path, detail::most_plan_bytes), detail::text("file '", path, "'"));
+    const std::string label = detail::text("file '", path, "'");
+    return plan_from_bytes(detail::read_file(path, detail::plan_file_limit(path, label)), label);
 }
 
 } // namespace notch

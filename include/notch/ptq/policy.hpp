@@ -191,7 +191,7 @@ inline void check_policy(const quantization_policy& policy) {
     check_bits(policy.weights.bits, "weights");
     if (policy.weights.split.bits != 0)
         check_bits(policy.weights.split.bits, "the coarse part of split weights");
-    if (is_non_finite(static_cast<float>(policy.weights.split.least_gain)))
+    if (is_non_finite(policy.weights.split.least_gain))
         raise<range_error>("the least gain of a split is ", policy.weights.split.least_gain,
                            " dB; it has to be finite");
     check_bits(policy.activations.bits, "activations");
