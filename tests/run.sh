@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Builds notch and runs its tests.
 #
-#   tests/run.sh [--preset NAME] [--jobs N] [--no-install] [--emulate]
+#   tests/run.sh [--preset NAME] [--jobs N] [--all] [--no-install] [--emulate]
 #
 # Missing packages are installed with apt-get (and sudo, when needed) after they have been named. The presets are
-# those of CMakePresets.json; the default is release. The script fails when anything fails. With --emulate the
-# packages and the kernel are fetched with which the tests of AVX-512 run on an emulated processor.
+# those of CMakePresets.json; the default is release. The script fails when anything fails. With --all, tests are also
+# built with relaxed floating point and without optimisation, and each header is compiled alone, which takes some minutes
+# more. With --emulate the packages and the kernel are fetched with which the tests of AVX-512 run on an emulated
+# processor.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/packages.sh
@@ -13,12 +15,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 preset=release
 jobs=$(nproc)
 emulate=no
+options=()
 while [ $# -gt 0 ]; do
     case $1 in
     --preset) preset=${2:?--preset needs a name} && shift 2 ;;
     --jobs) jobs=${2:?--jobs needs a number} && shift 2 ;;
     --no-install) export NOTCH_INSTALL=no && shift ;;
     --emulate) emulate=yes && shift ;;
+    --all) options+=(-DNOTCH_TEST_VARIANTS=ON) && shift ;;
     --help | -h) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" && exit 0 ;;
     *) echo "tests/run.sh: unknown option $1; try --help" >&2 && exit 2 ;;
     esac
@@ -38,7 +42,7 @@ if [ "$emulate" = yes ]; then
     tests/emulate/fetch_kernel.sh
 fi
 
-cmake --preset "$preset"
+cmake --preset "$preset" "${options[@]}"
 cmake --build --preset "$preset" --parallel "$jobs"
 
 # Counts of an earlier build do not belong to these programs, which would complain about them.

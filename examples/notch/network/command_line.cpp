@@ -306,10 +306,6 @@ void check_plan(const std::string& name, const command_line& line) {
         } catch (const std::runtime_error& problem) {
             throw usage_error("notch " + name + ": " + problem.what());
         }
-    if (name == "evaluate" && !settings.plan.empty() && !settings.says_pixels)
-        throw usage_error(
-            "notch evaluate: a plan does not say how pixels enter; give --scale-input, --mean or --std, or the "
-            "--recipe that was saved beside it, of which the same three are taken");
     return settings;
 }
 

@@ -1,5 +1,6 @@
 /// @file
 /// notch evaluate: top-1, agreement and speed of a network in floats, simulated and in integers.
+#include "../options.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "session.hpp"
@@ -118,6 +119,10 @@ void evaluate(const network_settings& given) {
     if (!settings.plan.empty())
         planned.emplace(open_plan(settings, read_network(settings.model)));
     const auto [net, images, classes, labels] = open_evaluation(settings);
+    if (planned && images.has_pixels() && !settings.says_pixels)
+        throw usage_error(
+            "notch evaluate: a plan does not say how pixels enter; give --scale-input, --mean or --std, or the "
+            "--recipe that was saved beside it, of which the same three are taken");
     std::optional<calibrated_network> calibrated;
     if (!planned) {
         calibrated.emplace(calibrate(settings, net, pool));

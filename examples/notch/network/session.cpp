@@ -33,6 +33,21 @@ namespace {
     return floats;
 }
 
+/// Layers with weights, by name and extents.
+[[nodiscard]] std::vector<std::string> layers_with_weights(const notch::network& net) {
+    std::vector<std::string> list;
+    const auto add = [&](const std::string& name, const std::vector<std::size_t>& shape) {
+        list.push_back("layer '" + name + "' [" + extents_text(shape) + "]");
+    };
+    for (const notch::layer& layer : net.layers) {
+        if (const auto* conv = std::get_if<notch::convolution>(&layer.op))
+            add(layer.name, conv->weights.shape);
+        if (const auto* linear = std::get_if<notch::linear>(&layer.op))
+            add(layer.name, linear->weights.shape);
+    }
+    return list;
+}
+
 } // namespace
 
 calibrated_network calibrate(network_settings& settings, const notch::network& net, thread_pool& pool) {
@@ -49,21 +64,6 @@ calibrated_network calibrate(network_settings& settings, const notch::network& n
     const std::vector<float> floats = method_floats(settings, images);
     notch::calibration seen = calibrate(notch::rewrite(net, floats, settings.methods, pool), images, pool);
     return {std::move(images), std::move(seen)};
-}
-
-/// Layers with weights, by name and extents.
-[[nodiscard]] static std::vector<std::string> layers_with_weights(const notch::network& net) {
-    std::vector<std::string> list;
-    const auto add = [&](const std::string& name, const std::vector<std::size_t>& shape) {
-        list.push_back("layer '" + name + "' [" + extents_text(shape) + "]");
-    };
-    for (const notch::layer& layer : net.layers) {
-        if (const auto* conv = std::get_if<notch::convolution>(&layer.op))
-            add(layer.name, conv->weights.shape);
-        if (const auto* linear = std::get_if<notch::linear>(&layer.op))
-            add(layer.name, linear->weights.shape);
-    }
-    return list;
 }
 
 quantized_network open_plan(const network_settings& settings, const notch::network& net) {
