@@ -1,17 +1,11 @@
 #include "report.hpp"
 
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
+#include <notch/io/file_bytes.hpp>
+#include <span>
 #include <stdexcept>
 #include <string>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 
 namespace tool {
 
@@ -64,47 +58,9 @@ std::string json_text(const grains_options& options, std::span<const measurement
 }
 
 void write_file(const std::string& path, const std::string& text) {
-    namespace fs = std::filesystem;
-    const auto fail = [&](const std::string& reason) {
+    const std::string reason = notch::detail::try_write_file(path, std::as_bytes(std::span(text)));
+    if (!reason.empty())
         throw std::runtime_error("cannot write '" + path + "': " + reason);
-    };
-    const auto reason_of_errno = [] { return std::string(std::strerror(errno == 0 ? EIO : errno)); };
-    std::error_code code;
-    const fs::path target =
-        fs::exists(path, code) ? fs::canonical(path, code) : fs::path(path); // through symbolic links
-    if (code)
-        fail(code.message());
-    const auto write = [&](const std::string& name) {
-        errno = 0;
-        std::ofstream stream(name, std::ios::binary | std::ios::trunc);
-        stream << text;
-        stream.close();
-        return static_cast<bool>(stream);
-    };
-    if (fs::exists(target) && !fs::is_regular_file(target)) { // a pipe or a device is written, not replaced
-        if (!write(target.string()))
-            fail(reason_of_errno());
-        return;
-    }
-    std::string part = target.string() + ".XXXXXX";
-    const int file = mkstemp(part.data());
-    if (file < 0)
-        fail(reason_of_errno());
-    static_cast<void>(fchmod(file, 0644));
-    close(file);
-    if (!write(part)) {
-        const std::string reason = reason_of_errno();
-        fs::remove(part, code);
-        fail(reason);
-    }
-    if (fs::exists(target))
-        fs::permissions(part, fs::status(target).permissions(), code);
-    fs::rename(part, target, code);
-    if (code) {
-        const std::string reason = code.message();
-        fs::remove(part, code);
-        fail(reason);
-    }
 }
 
 } // namespace tool

@@ -63,6 +63,10 @@ struct conv_job {
     std::size_t task_bytes = 0;     ///< workspace of a task
 
     [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
+    /// The workspace of one task stays below the image and 64 KiB, where one line of the result allows it.
+    [[nodiscard]] std::size_t most_workspace() const noexcept {
+        return image.shape[1] * image.shape[2] * image.shape[3] + (std::size_t{63} << 10);
+    }
     [[nodiscard]] std::size_t workspace() const noexcept {
         return product.cut.segment_bytes + product.cut.tasks() * task_bytes;
     }

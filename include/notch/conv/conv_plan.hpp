@@ -120,9 +120,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
         return choice.parts > 1 ? lines * width * cut.tile_panels * step_bytes : 0;
     };
     const auto table = [&](std::size_t lines) { return round_up(lines * width * sizeof(void*), 64); };
-    const std::size_t image = job.image.shape[1] * job.image.shape[2] * job.image.shape[3];
-    // The workspace of one task stays below the image and 64 KiB, where one line of the result allows it.
-    const std::size_t all = image + (std::size_t{63} << 10);
+    const std::size_t all = job.most_workspace();
     const std::size_t taken = std::min(all, panels + cut.segment_bytes);
     const auto fits = [&](std::size_t lines) {
         const std::size_t band = bytes_of_band(job, lines);

@@ -43,16 +43,16 @@ inline constexpr std::uint8_t no_image = 0;
     const gemm_blocking& cut = job.product.cut;
     std::string line = text("images ", job.image.shape, ": ");
     if (job.transformed.is_taken())
-        return line + text("a band of ", job.band_lines(job.block_lines), " lines is widened, ", job.block_lines,
-                           " lines of ", job.result[2], " results at a time; ", counted(job.transformed.tiles, "tile"),
-                           " of 2 x 2 results at once; workspace ", unaligned_workspace(job.workspace()), " bytes (",
-                           counted(cut.tasks(), "task"), ')');
-    if (job.in_place)
+        line += text("a band of ", job.band_lines(job.block_lines), " lines is widened");
+    else if (job.in_place)
         line += "rows point into the image";
     else
         line += text("a band of ", job.band_lines(job.block_lines), " lines is copied in the form of the kernel");
-    line += text(", ", counted(job.block_lines, "line"), " of ", job.result[2], " results at a time; panels are ",
-                 cut.copies_panels ? "expanded" : "read in place");
+    line += job.transformed.is_taken()
+                ? text(", ", job.block_lines, " lines of ", job.result[2], " results at a time; ",
+                       counted(job.transformed.tiles, "tile"), " of 2 x 2 results at once")
+                : text(", ", counted(job.block_lines, "line"), " of ", job.result[2], " results at a time; panels are ",
+                       cut.copies_panels ? "expanded" : "read in place");
     return line +
            text("; workspace ", unaligned_workspace(job.workspace()), " bytes (", counted(cut.tasks(), "task"), ')');
 }

@@ -78,6 +78,11 @@ template <class T> [[nodiscard]] constexpr strided_view<T, 4> with_height(const 
 
 namespace detail {
 
+/// Whether neighbouring results meet neighbouring lines and columns, and taps of a filter neighbouring lines.
+[[nodiscard]] constexpr bool meets_every_pixel(const conv_geometry& g) noexcept {
+    return g.stride.h == 1 && g.stride.w == 1 && g.dilation.h == 1;
+}
+
 /// No extent, stride, dilation or padding is larger: a negative number that was made unsigned is found by it, and sums and
 /// products of two of them fit 64 bits.
 inline constexpr std::size_t largest_extent = 0x7fff'ffff;

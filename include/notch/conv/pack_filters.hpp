@@ -150,8 +150,9 @@ private:
 
 /// Packs filters [O, C / groups, KH, KW] (or [O, C / groups, KW]) for convolutions with the groups and dilation of a
 /// geometry; its stride and padding may change from call to call. Filters of 3 x 3 with a stride of 1 are transformed too,
-/// where conv2d gains by it (conv/transformed_filters.hpp), which takes 3.6 times the bytes of 8-bit codes. `filters`: a quantized_tensor of any width, scale,
-/// zero point and channel order whose scales are the same for all taps of a channel; or filter_terms.
+/// where conv2d gains by it (conv/transformed_filters.hpp), which takes 3.6 times the bytes of 8-bit codes. `filters`: a
+/// quantized_tensor of any width, scale, zero point and channel order whose scales are the same for all taps of a channel; or
+/// filter_terms.
 /// Raises the errors of pack, shape_error where the groups do not divide the outputs, unsupported_error where taps of a
 /// channel have scales of their own.
 template <simd::instruction_set Arch = simd::default_arch, detail::filter_source Filters>
@@ -178,7 +179,7 @@ template <simd::instruction_set Arch = simd::default_arch, detail::filter_source
         order.push_back(static_cast<std::uint32_t>(from.order[i] / from.taps()));
     packed_filters packed(detail::pack_terms<Arch>(terms, from.name), layout.shape, layout.groups, layout.block,
                           layout.joined, std::move(order), from.coarse);
-    if (geometry.stride.h == 1 && geometry.stride.w == 1 && geometry.dilation.h == 1)
+    if (detail::meets_every_pixel(geometry))
         packed.set_transformed(detail::transform_filters<Arch>(packed));
     return packed;
 }

@@ -19,9 +19,8 @@ inline constexpr std::size_t transformed_tiles = 24;
 
 /// True where minimal filtering gives the sums.
 [[nodiscard]] NOTCH_INLINE bool takes_transformed(const conv_job& job, const kernel_traits& traits) noexcept {
-    const conv_geometry& g = job.geometry;
-    return !traits.has_quad8 && job.filters->transformed().steps != 0 && g.stride.h == 1 && g.stride.w == 1 &&
-           g.dilation.h == 1 && job.result[1] > 1 && job.result[2] > 1;
+    return !traits.has_quad8 && job.filters->transformed().steps != 0 && meets_every_pixel(job.geometry) &&
+           job.result[1] > 1 && job.result[2] > 1;
 }
 
 /// Cuts a convolution into blocks of lines, tiles and tasks for minimal filtering. False, and nothing changed, where too
@@ -37,9 +36,9 @@ inline constexpr std::size_t transformed_tiles = 24;
     const std::size_t columns = 2 * to.across + 2;
     const std::size_t line = columns * channels * sizeof(std::int16_t);
     const auto band = [line](std::size_t lines) { return round_up((lines + 2) * line, 64) + 64; };
-    // The workspace of one task stays below the image and 64 KiB.
-    const std::size_t all = job.image.shape[1] * job.image.shape[2] * channels + (std::size_t{63} << 10);
-    const std::size_t tile = 16 * to.tile_bytes + 20 * panels * step_bytes;
+    const std::size_t all = job.most_workspace();
+    const std::size_t sums = (16 + 4) * panels * step_bytes; // of a tile, and its results
+    const std::size_t tile = 16 * to.tile_bytes + sums;
     const std::size_t height = round_up(job.result[1], 2);
     if (band(2) + std::min(traits.tile_rows, to.across * height / 2) * tile > all)
         return false;
@@ -71,7 +70,7 @@ inline constexpr std::size_t transformed_tiles = 24;
     job.line_bytes = static_cast<std::ptrdiff_t>(line);
     job.plane_bytes = static_cast<std::ptrdiff_t>(job.band_lines(job.block_lines)) * job.line_bytes;
     cut.row_bytes = band(job.block_lines);
-    job.task_bytes = cut.row_bytes + to.image_bytes + to.tiles * 20 * panels * step_bytes;
+    job.task_bytes = cut.row_bytes + to.image_bytes + to.tiles * sums;
     job.transformed = to;
     return true;
 }

@@ -64,7 +64,7 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
     return bytes;
 }
 
-/// A new file beside another one, for what will replace that; its name comes with it.
+/// A new file beside another one, for what will replace that, and its name; no file where that fails.
 [[nodiscard]] inline std::pair<file_handle, std::string> open_beside(const std::string& path) {
     for (int attempt = 0; attempt < 100; ++attempt) {
         std::string name = text(path, ".partial", attempt);
@@ -74,7 +74,7 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
         if (errno != EEXIST)
             break;
     }
-    raise<format_error>("file '", path, "' cannot be written: ", system_message());
+    return {};
 }
 
 /// Writes all bytes and closes the file; false where that fails.
@@ -85,34 +85,40 @@ using file_handle = std::unique_ptr<std::FILE, file_closer>;
 }
 
 /// Writes a file that is there as a whole, or not at all, under the rights that it had; through a symbolic link, what that
-/// names. What is no regular file (a pipe, a device) is written, not replaced. Raises format_error where that fails; then a
+/// names. What is no regular file (a pipe, a device) is written, not replaced. Returns why that failed, or nothing; then a
 /// regular file that was there before is as it was.
-inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
+[[nodiscard]] inline std::string try_write_file(const std::string& path, std::span<const std::byte> bytes) {
     namespace fs = std::filesystem;
-    if (path.find('\0') != std::string::npos)
-        raise<format_error>("a name of a file holds a zero byte");
     std::error_code code;
     const fs::file_status before = fs::status(path, code);
     const bool is_link = fs::is_symlink(fs::symlink_status(path, code));
     if (fs::exists(before) ? !fs::is_regular_file(before) : is_link) {
         errno = 0;
         file_handle file(std::fopen(path.c_str(), "wb"));
-        if (!file || !write_bytes(std::move(file), bytes))
-            raise<format_error>("file '", path, "' cannot be written: ", system_message());
-        return;
+        return file && write_bytes(std::move(file), bytes) ? std::string() : system_message();
     }
     const std::string target = is_link ? fs::canonical(path, code).string() : path;
     auto [file, name] = open_beside(target);
+    if (!file)
+        return system_message();
     bool written = write_bytes(std::move(file), bytes);
     if (written && fs::exists(before))
         fs::permissions(name, before.permissions(), code);
     if (written)
         written = std::rename(name.c_str(), target.c_str()) == 0;
-    if (!written) {
-        const std::string reason = system_message();
-        std::remove(name.c_str());
+    if (written)
+        return {};
+    std::string reason = system_message();
+    std::remove(name.c_str());
+    return reason;
+}
+
+/// The same; raises format_error where it fails.
+inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
+    if (path.find('\0') != std::string::npos)
+        raise<format_error>("a name of a file holds a zero byte");
+    if (const std::string reason = try_write_file(path, bytes); !reason.empty())
         raise<format_error>("file '", path, "' cannot be written: ", reason);
-    }
 }
 
 } // namespace notch::detail
