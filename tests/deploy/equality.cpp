@@ -9,6 +9,7 @@
 #include <notch/model/float_elementwise.hpp>
 #include <notch/ptq/make_plan.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -71,17 +72,23 @@ TEST_CASE("random networks run as their plans say") {
     numbers random(7);
     std::size_t codes = 0;
     std::size_t split = 0;
+    std::size_t refinements = 0;
     for (std::uint64_t seed = 0; seed < networks; ++seed) {
         const notch::network net = random_network(seed);
         const std::size_t count = 1 + random.below(5);
         const std::vector<float> images = random.normals(count * notch::element_count(net.tensors[net.input].shape));
         notch::quantization_policy policy = random_policy(random, seed);
-        const bool refined = seed % 4 > 1;
         INFO("seed " << seed << ", " << notch::to_string(policy.scales) << ", " << notch::to_string(policy.weights.cut)
                      << ", W" << policy.weights.bits << "A" << policy.activations.bits);
         notch::plan plan = notch::make_plan(notch::calibrate(net, images), policy);
+        std::size_t depth = 0; // of the longest sums; searches by results take its square
         for (const notch::planned_group& group : plan.groups)
-            split += group.weights && group.weights->coarse ? 1U : 0U;
+            if (group.weights) {
+                split += group.weights->coarse ? 1U : 0U;
+                depth = std::max(depth, group.weights->codes.size() / group.weights->shape[0]);
+            }
+        const bool refined = seed % 4 > 1 && depth < 2000;
+        refinements += refined ? 1U : 0U;
         if (refined) {
             policy.weights.fit = notch::weight_fit::by_results;
             policy.weights.rounding = notch::weight_rounding::by_results;
@@ -95,6 +102,7 @@ TEST_CASE("random networks run as their plans say") {
     }
     CHECK(codes > 20000);
     CHECK(split > 10);
+    CHECK(refinements > networks / 3);
 }
 
 TEST_CASE("every width meets every grain and form of scales") {

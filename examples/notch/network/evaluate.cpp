@@ -30,8 +30,6 @@ struct evaluation {
     std::size_t simulated_images = 0;
 };
 
-[[nodiscard]] std::string or_dash(const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; }
-
 [[nodiscard]] std::string text_of(const evaluation& found) {
     const std::string simulated = found.simulated_images == found.images
                                       ? "simulated"

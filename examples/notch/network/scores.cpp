@@ -57,6 +57,8 @@ std::string fixed(double value, int digits) {
     return text.data();
 }
 
+std::string or_dash(const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; }
+
 std::string grouped(std::size_t value) {
     const std::string digits = std::to_string(value);
     std::string text;

@@ -68,6 +68,8 @@ struct agreement {
 
 /// A number with some digits behind the point; "inf" where it is infinite.
 [[nodiscard]] std::string fixed(double value, int digits);
+/// With two digits, or a dash.
+[[nodiscard]] std::string or_dash(const std::optional<double>& value);
 
 /// A whole number in groups of three digits.
 [[nodiscard]] std::string grouped(std::size_t value);

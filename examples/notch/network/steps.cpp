@@ -58,8 +58,6 @@ struct method_step {
     return recipe;
 }
 
-[[nodiscard]] std::string or_dash(const std::optional<double>& value) { return value ? fixed(*value, 2) : "-"; }
-
 } // namespace
 
 scores_of_recipe measure_recipe(const network_settings& given, const notch::network& net, const measured_on& on,

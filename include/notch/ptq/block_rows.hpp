@@ -21,16 +21,20 @@ inline void add_scaled(std::size_t count, double factor, const double* from, dou
         to[j] += factor * from[j];
 }
 
-/// Sum of a[i] b[i], four at a time.
+/// Sum of a[i] b[i], in 16 sums, which hide the latency of an addition.
 [[nodiscard]] inline double dot_product(std::size_t count, const double* a, const double* b) noexcept {
-    double sums[4] = {};
+    constexpr std::size_t lanes = 16;
+    double sums[lanes] = {};
     std::size_t i = 0;
-    for (; i + 4 <= count; i += 4)
-        for (std::size_t lane = 0; lane < 4; ++lane)
+    for (; i + lanes <= count; i += lanes)
+        for (std::size_t lane = 0; lane < lanes; ++lane)
             sums[lane] += a[i + lane] * b[i + lane];
     for (; i < count; ++i)
         sums[0] += a[i] * b[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (std::size_t half = lanes / 2; half != 0; half /= 2)
+        for (std::size_t lane = 0; lane < half; ++lane)
+            sums[lane] += sums[lane + half];
+    return sums[0];
 }
 
 /// What a change of weights does to the sums of a metric.
@@ -84,7 +88,6 @@ public:
         metric_change total;
         const std::size_t count = end - begin;
         delta_.resize(count);
-        image_.resize(count);
         for (std::size_t r = 0; r < rows(); ++r) {
             const double* old = weights_.data() + r * depth_ + begin;
             const double* values = values_.data() + r * depth_ + begin;
@@ -142,13 +145,18 @@ public:
 
 private:
     /// delta^T G delta over inputs from `begin` of a row.
-    [[nodiscard]] double quadratic_form(std::size_t r, std::size_t begin, std::size_t count) {
+    [[nodiscard]] double quadratic_form(std::size_t r, std::size_t begin, std::size_t count) const noexcept {
         const double* gram = moments_.gram(first_ + r) + begin * depth_ + begin;
-        std::ranges::fill(image_, 0.0);
-        for (std::size_t i = 0; i < count; ++i)
-            if (delta_[i] != 0)
-                add_scaled(count, delta_[i], gram + i * depth_, image_.data());
-        return dot_product(count, delta_.data(), image_.data());
+        double diagonal = 0;
+        double above = 0; // G is symmetric
+        for (std::size_t i = 0; i < count; ++i) {
+            if (delta_[i] == 0)
+                continue;
+            const double* row = gram + i * depth_;
+            diagonal += delta_[i] * row[i] * delta_[i];
+            above += delta_[i] * dot_product(count - i - 1, row + i + 1, delta_.data() + i + 1);
+        }
+        return diagonal + 2 * above;
     }
 
     const layer_moments& moments_;
@@ -164,7 +172,6 @@ private:
     double products_ = 0;
     double squares_ = 0;
     std::vector<double> delta_{};
-    std::vector<double> image_{};
 };
 
 } // namespace notch::detail
