@@ -85,7 +85,7 @@ TEST_CASE("convolutions with real scales", "[conv]") {
                                                                                                          12);
 }
 
-TEST_CASE("convolutions of codes at an end", "[conv]") {
+TEST_CASE("convolutions of codes at an end", "[conv][short]") {
     for (const filling fill : {filling::lowest, filling::highest}) {
         many<quantizer<bits<8>, per_channel<0>, power_of_two<>>, std::uint8_t>(141, 30, 0, 30, fill);
         many<pot_blocks4, std::uint8_t>(142, 30, 3, 30, fill);
@@ -114,7 +114,7 @@ TEST_CASE("convolutions whose sums are computed in parts and whose lines take se
           {.padding = {1, 1, 1, 1}, .groups = 8}, 2);
 }
 
-TEST_CASE("convolutions with channel orders, and of two terms", "[conv]") {
+TEST_CASE("convolutions with channel orders, and of two terms", "[conv][short]") {
     using coarse_type = quantizer<bits<8, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
     sequence random(161);
     for (int round = 0; round < 60; ++round) {

@@ -233,7 +233,7 @@ TEST_CASE("images wider and higher than a block", "[conv][depthwise]") {
     check({2, 64, 64, 33}, {3, 3}, {{3, 3}, {1, 1}, {0, 1, 2, 0}, 1});
 }
 
-TEST_CASE("no end of the codes saturates in a depthwise convolution", "[conv][depthwise]") {
+TEST_CASE("no end of the codes saturates in a depthwise convolution", "[conv][depthwise][short]") {
     sequence random(12);
     using q8 = quantizer<bits<8>, per_channel<>, power_of_two<>>;
     using q4 = quantizer<bits<4>, per_channel<>, power_of_two<>>;

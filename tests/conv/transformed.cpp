@@ -168,7 +168,7 @@ TEST_CASE("no images need a workspace that can be asked for", "[conv][transforme
         }
 }
 
-TEST_CASE("transformed convolutions with shifts inside, orders and two terms", "[conv][transformed]") {
+TEST_CASE("transformed convolutions with shifts inside, orders and two terms", "[conv][transformed][short]") {
     sequence random(231);
     int taken = 0;
     for (int round = 0; round < 40; ++round) {
