@@ -172,6 +172,17 @@ TEST_CASE("what pack refuses", "[gemm][pack][error]") {
     CHECK_THROWS_AS(pack(eight), range_error);
     CHECK_THROWS_WITH(pack(eight), containing("may reach 2147516160, beyond 2147483647 (65794 inputs"));
 
+    // Sums that leave 64 bits: one block, and many of them, shifted by 31.
+    using groups8 = quantizer<bits<8>, per_group<>, power_of_two<>>;
+    for (const std::size_t block : {std::size_t{150016}, std::size_t{512}}) {
+        auto huge = weights<groups8>(random, {1, 300032, 1, block}, filling::lowest);
+        std::ranges::fill(huge.params.scales, 31);
+        huge.params.scales[0] = 0;
+        CHECK_THROWS_AS(pack(huge), range_error);
+        CHECK_THROWS_WITH(pack(huge), containing("may reach more than"));
+        CHECK_THROWS_WITH(pack(huge), containing("beyond 2147483647 (300032 inputs"));
+    }
+
     using fixed_groups = quantizer<bits<4>, per_group<>, fixed_point<>>;
     const auto fixed = weights<fixed_groups>(random, {3, 8, 1, 4});
     CHECK_THROWS_AS(pack(fixed), unsupported_error);
@@ -226,4 +237,26 @@ TEST_CASE("pack refuses int32 scales that are no exponents of two") {
     weights.codes = notch::dense_tensor<std::int8_t, 2>({1, 4}, std::int8_t{1});
     weights.params = notch::params_from_scales<quarters>(weights.codes.shape(), {0.7});
     CHECK_THROWS_AS(notch::pack(weights), notch::unsupported_error);
+}
+
+TEST_CASE("the definition of gemm refuses what gemm refuses", "[gemm][error]") {
+    sequence random(9);
+    const auto w = weights<w4>(random, {18, 32, 1, 16});
+    const destination<std::int32_t> to(5, 18);
+    const activations other = left_of(random, 5, 31);
+    CHECK_THROWS_AS(reference_gemm(other.plain(), w, identity{}, to.view), shape_error);
+    const activations a = left_of(random, 5, 32);
+    const destination<std::int32_t> small(5, 17);
+    CHECK_THROWS_AS(reference_gemm(a.plain(), w, identity{}, small.view), shape_error);
+    CHECK(small.untouched());
+    const auto real = weights<quantizer<bits<4>, per_group<>, real_scale>>(random, {18, 32, 1, 16});
+    CHECK_THROWS_AS(reference_gemm(a.plain(), real, identity{}, to.view), unsupported_error);
+    CHECK(to.untouched());
+}
+
+TEST_CASE("an epilogue that does not take the sums is refused with no rows too", "[gemm][error]") {
+    sequence random(10);
+    const packed_weights real = pack(weights<quantizer<bits<4>, per_group<>, real_scale>>(random, {18, 32, 1, 16}));
+    const activations none = left_of(random, 0, 32);
+    refused<unsupported_error>(none.plain(), real, identity{}, destination<std::int32_t>(0, 18), {"sums are floats"});
 }

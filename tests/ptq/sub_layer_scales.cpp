@@ -191,6 +191,55 @@ TEST_CASE("a finer grain that starts at a coarser one is never worse") {
         }
 }
 
+TEST_CASE("importances of outputs weigh the error that falls") {
+    const scene s = make_scene();
+    std::size_t better = 0;
+    for (const scale_form form : {scale_form::power_of_two, scale_form::real})
+        for (const grain& cut : {grain::tensor(), grain::block(16, 1), grain::block(8, 4)}) {
+            plan p = make_plan(s.seen, policy_of(3, cut, form));
+            const auto moments = measure_moments(p, s.images);
+            for (std::size_t g = 0; g < p.groups.size(); ++g) {
+                if (!moments[g])
+                    continue;
+                std::vector<double> importance(moments[g]->outputs, 1e-3);
+                importance[0] = 1;
+                plan plain = p;
+                search_scales(plain, g, *moments[g]);
+                const layer_moments about_means = moments[g]->centred();
+                const auto weighted = [&](const plan& of) {
+                    return detail::error_of(*of.groups[g].weights, about_means, importance);
+                };
+                const double before = weighted(p);
+                const scale_search_result found = search_scales(p, g, *moments[g], {}, nullptr, importance);
+                CHECK(found.before == before);
+                CHECK(found.after == weighted(p));
+                CHECK(found.after <= found.before);
+                better += weighted(p) < 0.9 * weighted(plain) ? 1U : 0U;
+            }
+        }
+    CHECK(better > 5);
+}
+
+TEST_CASE("what a search for scales refuses") {
+    const scene s = make_scene();
+    plan p = make_plan(s.seen, policy_of(4, grain::block(4, 4), scale_form::power_of_two));
+    const auto moments = measure_moments(p, s.images);
+    const auto search = [&](const std::vector<double>& importance, const planned_weights* coarser = nullptr) {
+        search_scales(p, 0, *moments[0], {}, coarser, importance);
+    };
+    CHECK_THROWS_AS(search({1, 1, 1}), shape_error);
+    CHECK_THROWS_WITH(search({1, 1, 1}), containing("importances of 3 outputs; it has 16"));
+    std::vector<double> wrong(16, 1.0);
+    wrong[5] = -1;
+    CHECK_THROWS_AS(search(wrong), range_error);
+    CHECK_THROWS_WITH(search(wrong), containing("importance -1 of output 5"));
+    wrong[5] = std::numeric_limits<double>::quiet_NaN();
+    CHECK_THROWS_AS(search(wrong), range_error);
+    const plan other = make_plan(s.seen, policy_of(4, grain::block(6, 4), scale_form::power_of_two));
+    CHECK_THROWS_AS(search({}, &*other.groups[0].weights), shape_error);
+    CHECK_THROWS_WITH(search({}, &*other.groups[0].weights), containing("are no parts of blocks of 6 x 3"));
+}
+
 TEST_CASE("a block of everything is per tensor, a block of one output per channel") {
     const scene s = make_scene();
     for (const scale_form form : {scale_form::power_of_two, scale_form::real}) {

@@ -89,6 +89,7 @@ void conv_into(const image_place& images, const gemm_operand& operand, const pac
     epilogue_problem problem = problem_of(rows, filters, filters.bound());
     problem.is_float = floats;
     prepare_stage(epilogue, problem);
+    check_sums<Epilogue, T>(filters.weights(), floats);
     if (rows.codes.rows == 0)
         return;
     conv_job job = plan_convolution(kernel_traits_of<Arch>, filters, images, geometry, result, options.tasks);
@@ -99,13 +100,9 @@ void conv_into(const image_place& images, const gemm_operand& operand, const pac
     if (floats) {
         if constexpr (stores_sums<Epilogue, T, float>())
             store_and_run(std::true_type());
-        else
-            raise_float_sums(filters.weights());
     } else {
         if constexpr (stores_sums<Epilogue, T, std::int32_t>())
             store_and_run(std::false_type());
-        else
-            raise_integer_sums(filters.weights());
     }
 }
 

@@ -92,7 +92,8 @@ template <class Code>
 
 } // namespace detail
 
-/// Bytes of workspace that depthwise_conv2d needs. Below the size of the images plus 64 KiB for kernels of 3 x 3.
+/// Bytes of workspace that depthwise_conv2d needs. Below the size of the images plus 64 KiB for kernels of 3 x 3
+/// without dilation; with it, all lines between the first and the last tap are held.
 template <class Arch = simd::default_arch, detail::image_source Images>
 [[nodiscard]] std::size_t depthwise_workspace(const Images& images, const packed_depthwise& weights,
                                               const conv_geometry& geometry, std::size_t tasks = 1) {

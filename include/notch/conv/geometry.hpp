@@ -17,8 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string>
 #include <string_view>
+#include <vector>
 
 namespace notch {
 
@@ -94,15 +94,31 @@ inline constexpr std::size_t largest_extent = 0x7fff'ffff;
     return {p.top, p.left, p.bottom, p.right};
 }
 
-/// Who asks, and with which extents: the head of every message.
+/// Extents and whose they are, for messages.
+struct named_extents {
+    const char* what;
+    extents<4> shape;
+    std::size_t rank = 4;
+
+    named_extents(const char* of, const extents<4>& it) noexcept : what(of), shape(it) {}
+    named_extents(const char* of, const extents<2>& it) noexcept : what(of), shape{it[0], it[1]}, rank(2) {}
+    /// The extents that there are.
+    [[nodiscard]] std::vector<std::size_t> numbers() const {
+        return {shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(rank)};
+    }
+};
+
+/// Who asks, and with which extents: the head of every message, which is written only where there is one.
 struct window_text {
     const char* operation; ///< "conv2d"
     std::string_view name; ///< of the tensor that is named
-    std::string shapes;    ///< images and filters, or kernel
+    named_extents first;   ///< images
+    named_extents second;  ///< filters, or a kernel
 
     /// Raises an error.
     template <class Error, class... Parts> [[noreturn]] NOTCH_COLD void fail(const Parts&... parts) const {
-        raise<Error>(operation, ": ", quoted(name), ": ", shapes, ": ", parts...);
+        raise<Error>(operation, ": ", quoted(name), ": ", first.what, ' ', first.numbers(), ", ", second.what, ' ',
+                     second.numbers(), ": ", parts...);
     }
     /// Raises range_error for a number above largest_extent, or below the smallest that is allowed.
     template <std::size_t Rank>
@@ -182,7 +198,7 @@ inline extents<4> checked_result(const window_text& text, std::uint64_t n, std::
 /// Raises errors for numbers of which no padding can be computed; returns [rows, columns] of padding.
 [[nodiscard]] inline size_2d same_totals(const extents<4>& images, const size_2d& kernel, const size_2d& stride,
                                          const size_2d& dilation) {
-    const window_text message{"same padding", {}, text("images ", images, ", kernel ", both(kernel))};
+    const window_text message{"same padding", {}, {"images", images}, {"kernel", both(kernel)}};
     message.check_extents("images", images, 1);
     message.check_numbers("kernel", both(kernel), 1);
     message.check_numbers("stride", both(stride), 1);
@@ -215,7 +231,7 @@ inline extents<4> checked_result(const window_text& text, std::uint64_t n, std::
 /// elements, for channels that do not go together, and for a kernel larger than the padded image.
 [[nodiscard]] inline extents<4> conv_extents(const extents<4>& images, const extents<4>& filters,
                                              const conv_geometry& geometry, std::string_view name = {}) {
-    const detail::window_text text{"conv2d", name, detail::text("images ", images, ", filters ", filters)};
+    const detail::window_text text{"conv2d", name, {"images", images}, {"filters", filters}};
     text.check_extents("images", images, 1);
     text.check_extents("filters", filters, 0);
     text.check_numbers("stride", detail::both(geometry.stride), 1);

@@ -59,7 +59,7 @@ struct depthwise_header {
 /// any number of threads at once. Copies are deep.
 class packed_depthwise {
 public:
-    /// Nothing; every use but assignment is a state_error.
+    /// Nothing, to be assigned to; what takes weights raises state_error.
     packed_depthwise() = default;
     /// Takes bytes that fit the header, as pack_depthwise makes them.
     packed_depthwise(const detail::depthwise_header& header, detail::aligned_buffer<std::byte> bytes, std::string name)

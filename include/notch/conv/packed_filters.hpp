@@ -57,7 +57,7 @@ struct transformed_filters {
 /// Filters [O, C / groups, KH, KW] in the form that conv2d reads.
 class packed_filters {
 public:
-    /// Nothing; every use but assignment is a state_error.
+    /// Nothing, to be assigned to; what takes weights raises state_error.
     packed_filters() = default;
     /// Filters of some extents in packed weights, see above. `order`: the channels of a group as the weights meet them.
     packed_filters(packed_weights weights, const extents<4>& shape, std::size_t groups, std::size_t block, bool joined,

@@ -114,6 +114,14 @@ inline void check_extents(const gemm_operand& a, const packed_weights& weights, 
                              ": sums are integers; a float destination needs the epilogue to_real");
 }
 
+/// Raises those errors where an epilogue or a destination does not take the sums of some weights.
+template <class Epilogue, class T> void check_sums(const packed_weights& weights, bool floats) {
+    if (floats && !stores_sums<Epilogue, T, float>())
+        raise_float_sums(weights);
+    if (!floats && !stores_sums<Epilogue, T, std::int32_t>())
+        raise_integer_sums(weights);
+}
+
 /// Runs a planned product whose sums are floats, or integers.
 template <class Arch, bool Floats, class Store>
 void run_with(gemm_job& job, std::string_view name, const Store& store, const gemm_options& options, executor_ref run) {
@@ -133,6 +141,7 @@ void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue ep
     epilogue_problem problem = problem_of(a, weights);
     const bool floats = problem.is_float;
     prepare_stage(epilogue, problem);
+    check_sums<Epilogue, T>(weights, floats);
     if (a.codes.rows == 0)
         return;
     gemm_job job = plan_product(kernel_traits_of<Arch>, weights, a.codes, options.tasks);
@@ -141,13 +150,9 @@ void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue ep
     if (floats) {
         if constexpr (stores_sums<Epilogue, T, float>())
             run_with<Arch, true>(job, weights.name(), store, options, run);
-        else
-            raise_float_sums(weights);
     } else {
         if constexpr (stores_sums<Epilogue, T, std::int32_t>())
             run_with<Arch, false>(job, weights.name(), store, options, run);
-        else
-            raise_integer_sums(weights);
     }
 }
 

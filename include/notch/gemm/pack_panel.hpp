@@ -257,10 +257,25 @@ private:
         return range;
     }
 
-    /// Largest sum of products with 8-bit activations.
-    [[nodiscard]] static std::int64_t bound_of(std::int64_t sum, std::int64_t magnitude) noexcept {
-        return 255 * ((magnitude + (sum < 0 ? -sum : sum)) / 2);
-    }
+    /// The sum and the sum of magnitudes of the values of an output. From most_magnitude on they only say that products
+    /// leave int32, whatever their signs.
+    struct value_sums {
+        std::int64_t sum = 0;
+        std::int64_t magnitude = 0;
+
+        /// Adds those of a block, times 2^shift.
+        void add(std::int64_t block_sum, std::int64_t block_magnitude, std::int32_t shift) noexcept {
+            if (magnitude == most_magnitude || block_magnitude > most_magnitude >> shift) {
+                magnitude = most_magnitude;
+                return;
+            }
+            magnitude = std::min(magnitude + (block_magnitude << shift), most_magnitude);
+            sum += block_sum * (std::int64_t{1} << shift);
+        }
+        /// Largest sum of products with 8-bit activations.
+        [[nodiscard]] std::int64_t bound() const noexcept { return 255 * ((magnitude + (sum < 0 ? -sum : sum)) / 2); }
+    };
+    static constexpr std::int64_t most_magnitude = std::int64_t{1} << 40;
 
     /// The scales, shifts and bounds of one panel.
     void settle(std::size_t panel) {
@@ -270,21 +285,19 @@ private:
             spread = std::max(spread, range.highest[c] - range.lowest[c]);
         if (spread > 31)
             check_bounds(panel, range);
-        std::int64_t sum[panel_columns] = {};
-        std::int64_t magnitude[panel_columns] = {};
+        value_sums sums[panel_columns];
         for (std::size_t h = 0; h < head_.depth_blocks(); ++h)
-            add_block(panel, h, range, sum, magnitude);
-        for (std::size_t c = 0; c < panel_columns; ++c)
-            head_.bound = std::max(head_.bound, bound_of(sum[c], magnitude[c]));
+            add_block(panel, h, range, sums);
+        for (const value_sums& of_output : sums)
+            head_.bound = std::max(head_.bound, of_output.bound());
         if (head_.bound > std::numeric_limits<std::int32_t>::max())
             check_bounds(panel, range);
         for (std::size_t c = 0; c < panel_columns; ++c)
-            write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], sum[c]);
+            write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], sums[c].sum);
     }
 
     /// Adds a depth block to the sums of its panel, and writes its shifts.
-    void add_block(std::size_t panel, std::size_t h, const exponent_range& range, std::int64_t* sum,
-                   std::int64_t* magnitude) noexcept {
+    void add_block(std::size_t panel, std::size_t h, const exponent_range& range, value_sums* sums) noexcept {
         const block_facts& facts = facts_[h];
         std::int32_t largest_value = 0;
         std::int32_t largest_shift = 0;
@@ -292,8 +305,7 @@ private:
         std::uint8_t shifts[panel_columns];
         for (std::size_t c = 0; c < panel_columns; ++c) {
             const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-            sum[c] += std::int64_t{facts.sum[c]} << shift;
-            magnitude[c] += std::int64_t{facts.magnitude[c]} << shift;
+            sums[c].add(facts.sum[c], facts.magnitude[c], shift);
             largest_value = std::max(largest_value, facts.largest[c]);
             largest_shift = std::max(largest_shift, shift);
             largest_shifted = std::max(largest_shifted, std::int64_t{facts.largest[c]} << shift);
@@ -316,19 +328,16 @@ private:
                 raise<range_error>(quoted(name_), ": output ", output, ": exponents of blocks reach from ",
                                    range.lowest[c], " to ", range.highest[c], ", a spread of ", spread,
                                    "; sums of int32 hold at most 31");
-            std::int64_t sum = 0;
-            std::int64_t magnitude = 0;
+            value_sums total;
             for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
                 const simd::code_sums sums = sums_of(output, h);
-                const std::int32_t shift = sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0;
-                sum += sums.sum << shift;
-                magnitude += sums.magnitude << shift;
+                total.add(sums.sum, sums.magnitude, sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0);
             }
             constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
-            if (const std::int64_t bound = bound_of(sum, magnitude); bound > limit)
-                raise<range_error>(quoted(name_), ": output ", output, ": sums of products may reach ", bound,
-                                   ", beyond ", limit, " (", head_.inputs, " inputs, exponents of blocks spread by ",
-                                   spread, ")");
+            if (const std::int64_t bound = total.bound(); bound > limit)
+                raise<range_error>(quoted(name_), ": output ", output, ": sums of products may reach ",
+                                   total.magnitude == most_magnitude ? "more than " : "", bound, ", beyond ", limit,
+                                   " (", head_.inputs, " inputs, exponents of blocks spread by ", spread, ")");
         }
     }
 

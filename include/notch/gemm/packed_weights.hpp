@@ -156,7 +156,7 @@ inline void place_sections(packed_header& head, bool biased, bool ordered) {
 /// `pack` makes it; the kernels read it, any number of threads at once. Copying copies owned bytes.
 class packed_weights {
 public:
-    /// Nothing; every use but assignment is a state_error.
+    /// Nothing, to be assigned to; what takes weights raises state_error.
     packed_weights() = default;
     /// Takes bytes that begin with a header and are consistent, as pack and packed_file.hpp make them.
     explicit packed_weights(detail::aligned_buffer<std::byte> bytes, std::string name = {})

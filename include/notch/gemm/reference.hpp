@@ -24,12 +24,14 @@ void reference_gemm(const A& a, const quantized_tensor<Q, 2>& weights, Epilogue 
     const packed_weights packed = pack(weights); // for the scales of the sums and the bound
     const block_grid<2> grid = weights.grid();
     const bool floats = packed.kind() == scale_kind::real && grid.blocks[1] > 1;
-    epilogue_problem problem = detail::problem_of(left, packed);
-    detail::prepare_stage(epilogue, problem);
-    const auto& out = weights.params.output_order;
-    const auto& in = weights.params.input_order;
     const auto to = as_view(dst);
     using element = typename std::remove_cvref_t<decltype(to)>::value_type;
+    detail::check_extents(left, packed, to.shape());
+    epilogue_problem problem = detail::problem_of(left, packed);
+    detail::prepare_stage(epilogue, problem);
+    detail::check_sums<Epilogue, element>(packed, floats);
+    const auto& out = weights.params.output_order;
+    const auto& in = weights.params.input_order;
     for (std::size_t m = 0; m < left.codes.rows; ++m)
         for (std::size_t row = 0; row < weights.shape()[0]; ++row) {
             const std::size_t n = out.empty() ? row : out[row];

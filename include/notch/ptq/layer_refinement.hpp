@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace notch {
@@ -24,14 +25,15 @@ struct scale_search_result {
 
 namespace detail {
 
-/// Square error of a layer with the weights of a plan.
-[[nodiscard]] inline double error_of(const planned_weights& weights, const layer_moments& moments) {
+/// Square error of a layer with the weights of a plan. `importance`: a factor for each output, or empty.
+[[nodiscard]] inline double error_of(const planned_weights& weights, const layer_moments& moments,
+                                     std::span<const double> importance = {}) {
     std::vector<double> w(moments.depth);
     double total = 0;
     for (std::size_t o = 0; o < moments.outputs; ++o) {
         for (std::size_t k = 0; k < w.size(); ++k)
             w[k] = weights.value(o, k / weights.taps(), k % weights.taps());
-        total += moments.error(o, w);
+        total += moments.error(o, w) * (importance.empty() ? 1.0 : importance[o]);
     }
     return total;
 }

@@ -14,7 +14,8 @@
 /// | the same, 7 and 8 bits | base times 2^-k: 21 bases from 0.6 to 1.4 times the largest scale, for each of them k by passes |
 ///
 /// It starts at the scales of the plan, or at those of a coarser plan where these are better: so no error grows, and a finer
-/// grain is never worse than the one it refines.
+/// grain is never worse than the one it refines, but for real scales of weights that are split, whose base stays that of
+/// the coarse part.
 ///
 /// Source: PTQ-SL (Yuan et al., 2021), candidates as published for its successor PTQ4ViT; the largest candidate, which
 /// that code leaves out, is tried here, and blocks start at their fit to the weights.
@@ -37,7 +38,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,21 +72,47 @@ namespace detail {
     return to;
 }
 
+/// Raises the errors of search_scales.
+inline void check_search(std::string_view layer, const planned_weights& weights, const planned_weights* coarser,
+                         std::span<const double> importance) {
+    if (!importance.empty() && importance.size() != weights.shape[0])
+        raise<shape_error>(quoted(layer), ": importances of ", importance.size(), " outputs; it has ",
+                           weights.shape[0]);
+    for (std::size_t o = 0; o < importance.size(); ++o)
+        if (!(importance[o] >= 0) || importance[o] > std::numeric_limits<double>::max())
+            raise<range_error>(quoted(layer), ": importance ", importance[o], " of output ", o,
+                               " is negative or not finite");
+    const auto refines = [](std::size_t large, std::size_t small, std::size_t extent) {
+        return large % small == 0 || large >= extent;
+    };
+    if (coarser != nullptr &&
+        (coarser->shape != weights.shape || !refines(coarser->block_outputs, weights.block_outputs, weights.shape[0]) ||
+         !refines(coarser->block_inputs, weights.block_inputs, weights.shape[1])))
+        raise<shape_error>(quoted(layer), ": blocks of ", weights.block_outputs, " x ", weights.block_inputs,
+                           " of weights ", weights.shape, " are no parts of blocks of ", coarser->block_outputs, " x ",
+                           coarser->block_inputs, " of ", coarser->shape);
+}
+
 } // namespace detail
 
 /// Searches the scales of the weights of group g of a plan, see above, and rounds them; with centred errors the bias takes
-/// the means. `moments`: of the layer's inputs, as codes of the plan hold them. `importance`: of each output in the error,
-/// or empty. `coarser`: weights of the same layer with larger blocks, or null. Rows of blocks are tasks of the executor;
-/// the result does not depend on it. Precondition: the group has weights and moments of their extents.
+/// the means. `moments`: of the layer's inputs, as codes of the plan hold them. `importance`: a factor for the error of each
+/// output, or empty: all are 1; the errors that are compared and returned have it. `coarser`: weights of the same layer with
+/// blocks of which those of the plan are parts, or null. Rows of blocks are tasks of the executor; the result does not
+/// depend on it. Precondition: the group has weights and moments of their extents. Raises shape_error for importances of
+/// another number than outputs and for coarser weights that these blocks do not refine, range_error for importances
+/// that are negative or not finite.
 template <executor Executor = serial>
 scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& moments,
                                   const scale_search_options& options = {}, const planned_weights* coarser = nullptr,
                                   std::span<const double> importance = {}, Executor&& run = {}) {
     planned_weights& weights = *of.groups[g].weights;
+    detail::check_search(of.net.layers[of.groups[g].where.layer].name, weights, coarser, importance);
     detail::layer_refinement layer(of, g, moments, options.centred);
     const detail::layer_numbers& from = layer.numbers;
     const layer_moments& used = layer.errors();
     scale_search_result& result = layer.result;
+    result.before = detail::error_of(weights, used, importance);
     const std::vector<double> floors = detail::scale_floors(of, g, from);
     std::vector<double> scales = detail::block_scales(weights);
     const std::vector<double> targets = detail::fine_targets(weights, from.values);
@@ -108,10 +137,10 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
     const weights_to_fit to_fit{from.values, from.shape, floors, of.net.layers[of.groups[g].where.layer].name};
     planned_weights found = weights.coarse ? detail::with_fine_scales(weights, from.values, scales)
                                            : fit_weights(to_fit, policy, of.scales, scales);
-    result.after = detail::error_of(found, used);
+    result.after = detail::error_of(found, used, importance);
     if (coarser != nullptr && !weights.coarse) { // rounding of scales may have lost what the coarser plan had
         planned_weights same = detail::with_scales_of(*coarser, weights, targets);
-        if (const double error = detail::error_of(same, used); error < result.after) {
+        if (const double error = detail::error_of(same, used, importance); error < result.after) {
             result.after = error;
             found = std::move(same);
         }
