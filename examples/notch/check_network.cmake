@@ -175,6 +175,7 @@ expect(2 "--other-recipe excludes --golden" compare ${tested} --golden a.npz --o
 
 # bench
 expect(0 "calibrated with random pixels" bench shapes.onnx --threads 1 --seconds 1 --rescale --fit results)
+expect(2 "not expected: 4 --weights; try notch bench --help" bench shapes.onnx --weights 4)
 expect(0 "W2A8 .*steps are [0-9.]+ % of the time of a run" bench shapes.onnx --threads 2 --seconds 1 --json bench.json)
 read_number(ms bench.json times 0 ms_per_image)
 require(ms GREATER 0)
@@ -194,6 +195,10 @@ expect(1 "2 numbers of the mean for 3 channels" evaluate ${plain} --mean 0.5,0.5
 expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${plain} --std 0)
 file(WRITE "${folder}/unknown.json" [[{"layers": {"conv7": {"weights": 8}}}]])
 expect(1 "names the layer 'conv7', which .* does not have" quantize ${calibrated} --recipe unknown.json)
+file(WRITE "${folder}/pool.json" [[{"layers": {"/pool/GlobalAveragePool": {"weights": 4}}}]])
+expect(1 "'/pool/GlobalAveragePool', which has no weights" quantize ${calibrated} --recipe pool.json)
+file(WRITE "${folder}/real.json" [[{"layers": {"/classes/Gemm": {"activations": 2}}}]])
+expect(1 "the layer '/classes/Gemm' 2 bits; it stays real" quantize ${calibrated} --recipe real.json)
 file(WRITE "${folder}/bits.json" [[{"weights": 9}]])
 expect(1 "recipe 'bits.json': 'weights' is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --recipe bits.json)
 file(WRITE "${folder}/key.json" [[{"weight": 4}]])

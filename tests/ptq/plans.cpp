@@ -179,6 +179,12 @@ TEST_CASE("wrong policies and calibrations are refused by name") {
     policy = {};
     policy.overrides.push_back({"no such layer", 4, {}, {}, {}});
     CHECK_THROWS_WITH(plan_of(net, policy), containing("no such layer"));
+    for (const layer& l : plan_of(net, {}).net.layers)
+        if (!detail::has_weights(l.op)) { // layers of groups that begin with another one are none of the plan's
+            policy = {};
+            policy.overrides.push_back({l.name, 4, {}, {}, {}});
+            CHECK_THROWS_AS(plan_of(net, policy), range_error);
+        }
     policy = {};
     policy.weights.cut = grain::block(0, 4);
     CHECK_THROWS_WITH(plan_of(net, policy), containing("block:0x4"));

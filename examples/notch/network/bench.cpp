@@ -123,12 +123,15 @@ void print_steps(const notch::program& program, const step_times& times) {
                         {"threads", each.threads},
                         {"ms_per_image", median(each.ms)},
                         {"runs", each.ms.size()}});
+    ordered_json used = settings_json(settings);
+    used.erase("weights"); // those of each setting
+    used.erase("activations");
     ordered_json steps = ordered_json::array();
     for (std::size_t s = 0; s < times.ms.size(); ++s)
         steps.push_back({{"name", list[1].net->program.steps()[s].name}, {"ms", times.ms[s]}});
     return {{"model", settings.model}, {"instruction_set", notch::simd::default_arch::name},
             {"times", rows},           {"step_coverage_percent", times.percent},
-            {"steps", steps},          {"settings", settings_json(settings)}};
+            {"steps", steps},          {"settings", used}};
 }
 
 } // namespace

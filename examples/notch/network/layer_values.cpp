@@ -3,6 +3,8 @@
 #include "layer_values.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <notch/io/npz.hpp>
 #include <stdexcept>
@@ -105,23 +107,37 @@ value_source golden_values(const std::string& path, const notch::plan& plan, std
     auto arrays = std::make_shared<std::vector<notch::float_array>>(plan.net.tensors.size());
     bool any = false;
     std::string names;
+    std::string unknown;
     for (const notch::npz_entry& entry : read_arrays(path)) {
         const std::size_t tensor = tensor_named(plan, entry.name);
         names += (names.empty() ? "" : ", ") + entry.name;
-        if (tensor == plan.net.tensors.size())
+        if (tensor == plan.net.tensors.size()) {
+            unknown += (unknown.empty() ? "" : ", ") + entry.name;
             continue;
+        }
         const notch::float_array array = notch::to_floats(entry.array);
         const std::size_t wanted = images * notch::element_count(plan.net.tensors[tensor].shape);
         if (array.shape.empty() || array.shape[0] != images || array.values.size() != wanted)
-            throw std::runtime_error("--golden: the array '" + entry.name + "' has " +
-                                     std::to_string(array.values.size()) + " numbers; " + std::to_string(images) +
-                                     " images have " + std::to_string(wanted));
+            throw std::runtime_error("--golden: the array '" + entry.name + "' has the extents " +
+                                     notch::detail::text(array.shape) + "; it needs " + std::to_string(images) +
+                                     " images of " + notch::detail::text(plan.net.tensors[tensor].shape));
+        const auto wrong =
+            std::find_if_not(array.values.begin(), array.values.end(), [](float x) { return std::isfinite(x); });
+        if (wrong != array.values.end())
+            throw std::runtime_error("--golden: the array '" + entry.name + "' holds " + std::to_string(*wrong) +
+                                     " at element " + std::to_string(wrong - array.values.begin()) +
+                                     "; it takes finite floats");
+        if (!(*arrays)[tensor].values.empty())
+            throw std::runtime_error("--golden: the array '" + entry.name + "' and another one are both those of '" +
+                                     plan.net.tensors[tensor].name + "'");
         (*arrays)[tensor] = array;
         any = true;
     }
     if (!any)
         throw std::runtime_error("--golden: '" + path + "' holds " + names +
                                  "; none of these is the name of a tensor or a layer of the network");
+    if (!unknown.empty())
+        std::fprintf(stderr, "notch: --golden: left out, as no tensor or layer has the name: %s\n", unknown.c_str());
     return [arrays, images](std::size_t first, std::size_t count) {
         tensor_values values(arrays->size());
         for (std::size_t t = 0; t < arrays->size(); ++t) {

@@ -106,13 +106,14 @@ evaluation_set open_evaluation(const network_settings& settings) {
     return to;
 }
 
-std::string summary(const network_settings& settings) {
+std::string summary(const network_settings& settings, bool with_grain) {
     if (!settings.plan.empty())
         return "plan '" + settings.plan + "'";
     const notch::quantization_policy& policy = settings.methods.policy;
     std::string text = "W" + std::to_string(policy.weights.bits) + "A" + std::to_string(policy.activations.bits) +
-                       ", grain " + to_string(policy.weights.cut) + ", scale " + to_string(policy.scales) +
-                       ", observer " + to_string(policy.activations.rule) + ", fit " + name_of(policy.weights.fit);
+                       (with_grain ? ", grain " + to_string(policy.weights.cut) : "") + ", scale " +
+                       to_string(policy.scales) + ", observer " + to_string(policy.activations.rule) + ", fit " +
+                       name_of(policy.weights.fit);
     const bool rounds = policy.weights.rounding == notch::weight_rounding::by_results;
     if (rounds)
         text += settings.methods.in_order ? ", rounding results" : ", rounding results behind float layers";
@@ -128,11 +129,14 @@ std::string summary(const network_settings& settings) {
     if (policy.first_last_bits != 0)
         text += ", first and last " + std::to_string(policy.first_last_bits) + " bits";
     if (rounds || policy.weights.fit == notch::weight_fit::by_results)
-        text += ", results of " + std::to_string(settings.methods.images) + " images";
+        text += ", results of " + std::to_string(std::min(settings.methods.images, settings.calibration_images)) +
+                " images";
     if (settings.methods.bias_images != 0)
-        text += ", biases corrected on " + std::to_string(settings.methods.bias_images) + " images";
+        text += ", biases corrected on " +
+                std::to_string(std::min(settings.methods.bias_images, settings.calibration_images)) + " images";
     if (!policy.overrides.empty())
-        text += ", " + std::to_string(policy.overrides.size()) + " layers of their own";
+        text += ", settings of their own for " + std::to_string(policy.overrides.size()) +
+                (policy.overrides.size() == 1 ? " layer" : " layers");
     return text;
 }
 

@@ -49,7 +49,7 @@ struct evaluation_set {
 [[nodiscard]] evaluation_set open_evaluation(const network_settings& settings);
 
 /// Settings in one line: W4A8, grain channel, ...
-[[nodiscard]] std::string summary(const network_settings& settings);
+[[nodiscard]] std::string summary(const network_settings& settings, bool with_grain = true);
 
 /// How many images the scales come from, and which.
 [[nodiscard]] std::string calibrated_with(const network_settings& settings);

@@ -61,7 +61,8 @@ void sweep(const network_settings& given) {
     }
     settings.methods = given.methods;
     std::printf("%s: %s; grains below\n%zu images, float top-1 %s\n\n", settings.model.c_str(),
-                summary(settings).c_str(), images.count(), top1_float ? (fixed(*top1_float, 2) + " %").c_str() : "-");
+                summary(settings, false).c_str(), images.count(),
+                top1_float ? (fixed(*top1_float, 2) + " %").c_str() : "-");
     std::vector<std::vector<std::string>> rows{{"grain", "order", "scales", "top-1 %", "SQNR dB"}};
     for (const sweep_point& p : points)
         rows.push_back({p.grain, p.order, std::to_string(p.scores.scales),
@@ -74,7 +75,7 @@ void sweep(const network_settings& given) {
                 {"settings", settings_json(settings)},
                 {"points", json_of(points)}});
     if (!settings.svg.empty())
-        write_file(settings.svg, sweep_svg(settings.model, summary(settings), points));
+        write_file(settings.svg, sweep_svg(settings.model, summary(settings, false), points));
 }
 
 } // namespace tool

@@ -85,13 +85,23 @@ private:
     }
     void check_overrides() const {
         for (const layer_override& o : policy_.overrides) {
-            bool found = false;
-            for (std::size_t g = 0; g < to_.groups.size(); ++g)
-                found = found || layer_of(g).name == o.layer;
+            std::optional<std::size_t> found;
+            for (std::size_t g = 0; g < to_.groups.size() && !found; ++g)
+                if (layer_of(g).name == o.layer)
+                    found = g;
             if (!found)
                 raise<range_error>("the recipe names the layer '", o.layer, "', which '", to_.net.name,
                                    "' does not have");
+            if ((o.weight_bits || o.cut || o.fit) && !has_weights(layer_of(*found).op))
+                raise<range_error>("the recipe has bits, a grain or a fit of weights for the layer '", o.layer,
+                                   "', which has no weights");
         }
+    }
+    /// Raises range_error where a recipe gives bits to the result of a group that are not chosen for it.
+    void check_no_bits(std::size_t g, const char* why) const {
+        if (const layer_override* o = override_of(g); o != nullptr && o->activation_bits)
+            raise<range_error>("the recipe gives the result of the layer '", o->layer, "' ", *o->activation_bits,
+                               " bits; ", why);
     }
     /// The group that writes a tensor.
     [[nodiscard]] std::optional<std::size_t> writer_of(std::size_t tensor) const {
@@ -155,8 +165,12 @@ private:
     void plan_result(std::size_t g) {
         const layer_group& where = to_.groups[g].where;
         const operation& op = layer_of(g).op;
-        if (std::holds_alternative<softmax>(op) || (to_.real_output && is_behind_output(where.output)))
+        if (std::holds_alternative<softmax>(op) || (to_.real_output && is_behind_output(where.output))) {
+            check_no_bits(g, "it stays real");
             return;
+        }
+        if (keeps_codes(op))
+            check_no_bits(g, "it has the codes of what it is made of");
         to_.tensors[where.output] = keeps_codes(op) ? to_.tensors[where.inputs[0]] : fit(where.output, result_bits(g));
     }
     /// Whether a tensor is the real one, or a reshape of it.
@@ -207,7 +221,7 @@ private:
 
 /// Makes a plan. `given`: codes of tensors instead of those that the policy finds, or none: of each tensor that has some, in
 /// the form of the policy's scales (choose_ranges.hpp). Raises range_error for a policy with numbers outside of their limits
-/// and for an override of a layer that does not exist; state_error where nothing was seen.
+/// and for an override of a layer that does not exist or has nothing of the kind; state_error where nothing was seen.
 [[nodiscard]] inline plan make_plan(const calibration& seen, const quantization_policy& policy = {},
                                     const std::vector<std::optional<tensor_codes>>& given = {}) {
     if (seen.images == 0)
