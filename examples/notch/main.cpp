@@ -8,6 +8,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <notch/simd/arch.hpp>
@@ -83,7 +84,8 @@ void run(std::span<const char* const> arguments) {
         throw tool::usage_error("notch: a command is missing; try notch --help");
     const std::string_view command = arguments[0];
     const auto asks_for_help = [](std::string_view argument) { return argument == "--help" || argument == "-h"; };
-    if (command == "grains" && std::any_of(arguments.begin() + 1, arguments.end(), asks_for_help)) {
+    if ((command == "grains" || command == "info") &&
+        std::any_of(arguments.begin() + 1, arguments.end(), asks_for_help)) {
         std::fputs(help_text, stdout);
         return;
     }
@@ -106,6 +108,9 @@ void run(std::span<const char* const> arguments) {
 } // namespace
 
 int main(int argc, char** argv) {
+#if defined(SIGXFSZ)
+    std::signal(SIGXFSZ, SIG_IGN); // a limit of the size of files is an error of the write, which takes its file back
+#endif
     try {
         run(std::span<const char* const>(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0));
         if (std::fflush(stdout) != 0) {
