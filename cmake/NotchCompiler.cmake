@@ -29,8 +29,8 @@ endif()
 
 # Flags of tests and examples whose time is that of the compiler: what they hold of the library makes nothing of the
 # instruction set, or is compiled with full optimisation for the tests of kernels and of build variants. g++ takes two
-# thirds of the time of -O1 for -Og, which sees uses of uninitialized members of empty optionals. Sanitizers take a third
-# of the time without optimisation; notch_busy_flags are for tests that would make up for it at run time.
+# thirds of the time of -O1 for -Og, with which it warns of the values of empty optionals. Sanitizers take a third of
+# the time without optimisation; notch_busy_flags are for tests that would make up for it at run time.
 set(notch_quick_flags -O1)
 set(notch_busy_flags -O1)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

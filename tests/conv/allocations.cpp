@@ -13,6 +13,7 @@
 #include <notch/conv/resize_nearest.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 
@@ -20,26 +21,47 @@ namespace {
 
 std::atomic<std::size_t> allocations{0};
 
-void* counted(std::size_t size) {
+[[nodiscard]] void* counted(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) noexcept {
     ++allocations;
-    if (void* memory = std::malloc(size == 0 ? 1 : size))
+    return std::aligned_alloc(alignment, (size / alignment + 1) * alignment);
+}
+[[nodiscard]] void* counted_or_thrown(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
+    if (void* memory = counted(size, alignment))
         return memory;
     throw std::bad_alloc();
 }
 
 } // namespace
 
-// All forms but the aligned ones: sanitizers have some of their own.
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size == 0 ? 1 : size); }
+// Every form: sanitizers have some of their own.
+void* operator new(std::size_t size) { return counted_or_thrown(size); }
+void* operator new(std::size_t size, std::align_val_t to) {
+    return counted_or_thrown(size, static_cast<std::size_t>(to));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new(std::size_t size, std::align_val_t to, const std::nothrow_t&) noexcept {
+    return counted(size, static_cast<std::size_t>(to));
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
+void* operator new[](std::size_t size) { return counted_or_thrown(size); }
+void* operator new[](std::size_t size, std::align_val_t to) {
+    return counted_or_thrown(size, static_cast<std::size_t>(to));
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
+void* operator new[](std::size_t size, std::align_val_t to, const std::nothrow_t&) noexcept {
+    return counted(size, static_cast<std::size_t>(to));
+}
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t, const std::nothrow_t&) noexcept { std::free(memory); }
 
 using namespace conv_cases;
 
@@ -58,6 +80,7 @@ TEST_CASE("calls with a workspace allocate nothing", "[conv]") {
               int* volatile kept = new int(1);
               delete kept;
           }) == 1);
+    CHECK(allocations_of([] { const dense_tensor<std::uint8_t, 1> kept({100}); }) == 1); // aligned
     using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
     sequence random(5);
     const dense_tensor<std::uint8_t, 4> images({2, 9, 8, 16});

@@ -179,12 +179,24 @@ TEST_CASE("wrong policies and calibrations are refused by name") {
     policy = {};
     policy.overrides.push_back({"no such layer", 4, {}, {}, {}});
     CHECK_THROWS_WITH(plan_of(net, policy), containing("no such layer"));
+    const auto refused = [&](const layer_override& o) {
+        quantization_policy with_it;
+        with_it.overrides.push_back(o);
+        CHECK_THROWS_AS(plan_of(net, with_it), range_error);
+        CHECK_THROWS_WITH(plan_of(net, with_it), containing("'" + o.layer + "'"));
+    };
+    std::string pool;
     for (const layer& l : plan_of(net, {}).net.layers)
-        if (!detail::has_weights(l.op)) { // layers of groups that begin with another one are none of the plan's
-            policy = {};
-            policy.overrides.push_back({l.name, 4, {}, {}, {}});
-            CHECK_THROWS_AS(plan_of(net, policy), range_error);
-        }
+        if (std::holds_alternative<global_average_pool_layer>(l.op))
+            pool = l.name;
+    REQUIRE(!pool.empty());
+    policy = {};
+    policy.overrides.push_back({pool, {}, 4, {}, {}}); // its result has codes of its own
+    CHECK(plan_of(net, policy).groups.size() == plan_of(net, {}).groups.size());
+    refused({pool, 4, {}, {}, {}});
+    refused({pool, {}, {}, grain::tensor(), {}});
+    refused({pool, {}, {}, {}, weight_fit::by_results});
+    refused({plan_of(net, {}).net.layers.back().name, {}, 4, {}, {}}); // real
     policy = {};
     policy.weights.cut = grain::block(0, 4);
     CHECK_THROWS_WITH(plan_of(net, policy), containing("block:0x4"));

@@ -235,6 +235,9 @@ TEST_CASE("what a search for scales refuses") {
     CHECK_THROWS_WITH(search(wrong), containing("importance -1 of output 5"));
     wrong[5] = std::numeric_limits<double>::quiet_NaN();
     CHECK_THROWS_AS(search(wrong), range_error);
+    scale_search_options none;
+    none.candidates = 0;
+    CHECK_THROWS_AS(search_scales(p, 0, *moments[0], none), range_error);
     const plan other = make_plan(s.seen, policy_of(4, grain::block(6, 4), scale_form::power_of_two));
     CHECK_THROWS_AS(search({}, &*other.groups[0].weights), shape_error);
     CHECK_THROWS_WITH(search({}, &*other.groups[0].weights), containing("are no parts of blocks of 6 x 3"));

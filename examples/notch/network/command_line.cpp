@@ -107,7 +107,7 @@ void add_pixels(command_line& line, CLI::App& to) {
     add_setting(line, to, "--std", "std", "D,...", "one for each channel, or one for all (default 1)");
 }
 
-void add_quantization(command_line& line, CLI::App& to, bool is_calibrated, bool has_bits) {
+void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     const std::string raw = "raw uint8 [n, H, W, C], or .npy of that or of float32 [n, C, H, W]";
     add_file(to, "--calibration", line.settings.calibration, "images to find scales with: " + raw, is_calibrated);
     add_setting(line, to, "--calibration-images", "calibration_images", "N",
@@ -115,7 +115,7 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated, bool
     add_setting(line, to, "--seed", "seed", "N",
                 "draw the calibration images by this seed (default 0: take the first ones)");
     add_file(to, "--recipe", line.settings.recipe, "settings as JSON, see below; flags win over it");
-    if (has_bits) {
+    if (to.get_name() != "notch bench") { // which measures widths of its own
         add_setting(line, to, "--weights", "weights", "B", "bits of weights, 2 to 8 (default 8)");
         add_setting(line, to, "--activations", "activations", "B", "bits of activations, 2 to 8 (default 8)");
     }
@@ -166,7 +166,7 @@ void add_options(command_line& line, CLI::App& to) {
         to.add_option("FILE", settings.onnx, "ONNX model to write")->required()->type_name("");
     const bool takes_plan = name == "evaluate" || name == "export";
     if (name != "inspect")
-        add_quantization(line, to, name != "bench" && !takes_plan, name != "bench"); // which measures widths of its own
+        add_quantization(line, to, name != "bench" && !takes_plan);
     if (takes_plan)
         add_file(to, "--plan", line.settings.plan,
                  "a plan of notch quantize --save-plan, instead of --calibration and what follows from it");

@@ -106,11 +106,9 @@ value_source integer_values(const quantized_network& net, const image_file& imag
 value_source golden_values(const std::string& path, const notch::plan& plan, std::size_t images) {
     auto arrays = std::make_shared<std::vector<notch::float_array>>(plan.net.tensors.size());
     bool any = false;
-    std::string names;
     std::string unknown;
     for (const notch::npz_entry& entry : read_arrays(path)) {
         const std::size_t tensor = tensor_named(plan, entry.name);
-        names += (names.empty() ? "" : ", ") + entry.name;
         if (tensor == plan.net.tensors.size()) {
             unknown += (unknown.empty() ? "" : ", ") + entry.name;
             continue;
@@ -134,7 +132,7 @@ value_source golden_values(const std::string& path, const notch::plan& plan, std
         any = true;
     }
     if (!any)
-        throw std::runtime_error("--golden: '" + path + "' holds " + names +
+        throw std::runtime_error("--golden: '" + path + "' holds " + unknown +
                                  "; none of these is the name of a tensor or a layer of the network");
     if (!unknown.empty())
         std::fprintf(stderr, "notch: --golden: left out, as no tensor or layer has the name: %s\n", unknown.c_str());

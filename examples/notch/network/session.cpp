@@ -129,11 +129,9 @@ std::string summary(const network_settings& settings, bool with_grain) {
     if (policy.first_last_bits != 0)
         text += ", first and last " + std::to_string(policy.first_last_bits) + " bits";
     if (rounds || policy.weights.fit == notch::weight_fit::by_results)
-        text += ", results of " + std::to_string(std::min(settings.methods.images, settings.calibration_images)) +
-                " images";
+        text += ", results of " + std::to_string(settings.methods.images) + " images";
     if (settings.methods.bias_images != 0)
-        text += ", biases corrected on " +
-                std::to_string(std::min(settings.methods.bias_images, settings.calibration_images)) + " images";
+        text += ", biases corrected on " + std::to_string(settings.methods.bias_images) + " images";
     if (!policy.overrides.empty())
         text += ", settings of their own for " + std::to_string(policy.overrides.size()) +
                 (policy.overrides.size() == 1 ? " layer" : " layers");

@@ -60,9 +60,8 @@ struct method_step {
 
 } // namespace
 
-scores_of_recipe measure_recipe(const network_settings& given, const notch::network& net, const measured_on& on,
+scores_of_recipe measure_recipe(network_settings& settings, const notch::network& net, const measured_on& on,
                                 thread_pool& pool) {
-    network_settings settings = given;
     const calibrated_network calibrated = calibrate(settings, net, pool);
     const quantized_network quantized = quantize(calibrated, settings, pool);
     const timed_results run = run_integer(quantized, on.images, pool);

@@ -31,8 +31,8 @@ struct scores_of_recipe {
     std::size_t scales = 0;       ///< of weights
 };
 
-/// Quantizes a network and runs it in integers.
-[[nodiscard]] scores_of_recipe measure_recipe(const network_settings& settings, const notch::network& net,
+/// Quantizes a network and runs it in integers. Numbers of images in the settings become those that there are.
+[[nodiscard]] scores_of_recipe measure_recipe(network_settings& settings, const notch::network& net,
                                               const measured_on& on, thread_pool& pool);
 
 /// A network after a step.

@@ -59,7 +59,8 @@ void sweep(const network_settings& given) {
                               measure_recipe(settings, net, on, pool)});
         }
     }
-    settings.methods = given.methods;
+    settings.methods.reorder = given.methods.reorder;
+    settings.methods.policy.weights.cut = given.methods.policy.weights.cut;
     std::printf("%s: %s; grains below\n%zu images, float top-1 %s\n\n", settings.model.c_str(),
                 summary(settings, false).c_str(), images.count(),
                 top1_float ? (fixed(*top1_float, 2) + " %").c_str() : "-");

@@ -89,7 +89,7 @@ void conv_into(const image_place& images, const gemm_operand& operand, const pac
     epilogue_problem problem = problem_of(rows, filters, filters.bound());
     problem.is_float = floats;
     prepare_stage(epilogue, problem);
-    check_sums<Epilogue, T>(filters.weights(), floats);
+    check_sums<Epilogue, T>("conv2d", filters.weights());
     if (rows.codes.rows == 0)
         return;
     conv_job job = plan_convolution(kernel_traits_of<Arch>, filters, images, geometry, result, options.tasks);

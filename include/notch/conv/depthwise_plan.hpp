@@ -109,17 +109,14 @@ inline constexpr std::size_t depthwise_line_cost = 3;
 /// Workspace beyond the size of the source.
 inline constexpr std::size_t depthwise_spare_bytes = std::size_t{60} << 10;
 
-/// The fewest parts of a width of which the widest is narrower than some columns.
-[[nodiscard]] constexpr std::size_t next_parts(std::size_t width, std::size_t columns) noexcept {
-    return columns > 1 ? ceil_div(width, columns - 1) : width + 1;
-}
-
 /// Chooses the block: of all widths the one that has the fewest units to make for an output.
 inline void choose_depthwise_block(depthwise_cut& cut, const depthwise_problem& problem) noexcept {
     const std::size_t reach = (problem.kernel_h - 1) * problem.dilation_h + 1;
     double best = 0;
-    for (std::size_t parts = ceil_div(problem.out_width, depthwise_columns), columns = 0; parts <= problem.out_width;
-         parts = next_parts(problem.out_width, columns)) {
+    // Equal parts of a line, from the widest that fit a block to single columns.
+    std::size_t columns = 0;
+    for (std::size_t widest = std::min(problem.out_width, depthwise_columns); widest != 0; widest = columns - 1) {
+        const std::size_t parts = ceil_div(problem.out_width, widest);
         columns = ceil_div(problem.out_width, parts);
         if (parts > 1 && columns < depthwise_least_columns && best != 0)
             break;

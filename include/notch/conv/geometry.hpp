@@ -112,13 +112,13 @@ struct named_extents {
 struct window_text {
     const char* operation; ///< "conv2d"
     std::string_view name; ///< of the tensor that is named
-    named_extents first;   ///< images
-    named_extents second;  ///< filters, or a kernel
+    extents<4> images;     ///< those asked about
+    named_extents other;   ///< of filters, a kernel or a result
 
     /// Raises an error.
     template <class Error, class... Parts> [[noreturn]] NOTCH_COLD void fail(const Parts&... parts) const {
-        raise<Error>(operation, ": ", quoted(name), ": ", first.what, ' ', first.numbers(), ", ", second.what, ' ',
-                     second.numbers(), ": ", parts...);
+        raise<Error>(operation, ": ", quoted(name), ": images ", images, ", ", other.what, ' ', other.numbers(), ": ",
+                     parts...);
     }
     /// Raises range_error for a number above largest_extent, or below the smallest that is allowed.
     template <std::size_t Rank>
@@ -198,7 +198,7 @@ inline extents<4> checked_result(const window_text& text, std::uint64_t n, std::
 /// Raises errors for numbers of which no padding can be computed; returns [rows, columns] of padding.
 [[nodiscard]] inline size_2d same_totals(const extents<4>& images, const size_2d& kernel, const size_2d& stride,
                                          const size_2d& dilation) {
-    const window_text message{"same padding", {}, {"images", images}, {"kernel", both(kernel)}};
+    const window_text message{"same padding", {}, images, {"kernel", both(kernel)}};
     message.check_extents("images", images, 1);
     message.check_numbers("kernel", both(kernel), 1);
     message.check_numbers("stride", both(stride), 1);
@@ -231,7 +231,7 @@ inline extents<4> checked_result(const window_text& text, std::uint64_t n, std::
 /// elements, for channels that do not go together, and for a kernel larger than the padded image.
 [[nodiscard]] inline extents<4> conv_extents(const extents<4>& images, const extents<4>& filters,
                                              const conv_geometry& geometry, std::string_view name = {}) {
-    const detail::window_text text{"conv2d", name, {"images", images}, {"filters", filters}};
+    const detail::window_text text{"conv2d", name, images, {"filters", filters}};
     text.check_extents("images", images, 1);
     text.check_extents("filters", filters, 0);
     text.check_numbers("stride", detail::both(geometry.stride), 1);

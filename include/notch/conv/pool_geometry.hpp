@@ -102,7 +102,7 @@ inline void check_windows(const window_text& text, const window_axis& axis, std:
 /// window that holds no pixel of the image.
 [[nodiscard]] inline extents<4> pool_extents(const extents<4>& images, const pool_geometry& geometry,
                                              std::string_view name = {}) {
-    const detail::window_text text{"pooling", name, {"images", images}, {"kernel", detail::both(geometry.kernel)}};
+    const detail::window_text text{"pooling", name, images, {"kernel", detail::both(geometry.kernel)}};
     text.check_extents("images", images, 1);
     text.check_numbers("kernel", detail::both(geometry.kernel), 1);
     text.check_numbers("stride", detail::both(geometry.stride), 1);

@@ -32,13 +32,7 @@ void check_conv_destination(const packed_weights& packed, const extents<4>& dst,
     if (dst != wanted)
         raise<shape_error>("conv2d: ", quoted(packed.name()), ": a destination of extents ", dst,
                            " for a result of extents ", wanted);
-    if (packed.header().block_scales != 0 && !stores_sums<Epilogue, T, float>())
-        raise<unsupported_error>("conv2d: ", quoted(packed.name()),
-                                 " has real scales that change along the channels, so sums are floats; let the "
-                                 "epilogue begin with real_requantize (or, for a float destination, to_real)");
-    if (packed.header().block_scales == 0 && !stores_sums<Epilogue, T, std::int32_t>())
-        raise<unsupported_error>("conv2d: ", quoted(packed.name()),
-                                 ": sums are integers; a float destination needs the epilogue to_real");
+    check_sums<Epilogue, T>("conv2d", packed);
 }
 
 /// One result of a convolution as reference_conv2d defines it.

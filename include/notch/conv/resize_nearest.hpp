@@ -45,7 +45,7 @@ namespace detail {
 inline void check_resize(const extents<4>& from, const extents<4>& to) {
     if (from[0] != to[0] || from[3] != to[3])
         raise<shape_error>("resize_nearest: images ", from, ", result ", to, ": images or channels differ");
-    const window_text message{"resize_nearest", {}, {"images", from}, {"result", to}};
+    const window_text message{"resize_nearest", {}, from, {"result", to}};
     message.check_extents("images", from, 1);
     message.check_extents("a result", to, 1);
 }

@@ -100,26 +100,17 @@ inline void check_extents(const gemm_operand& a, const packed_weights& weights, 
                            " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");
 }
 
-/// Raises the error of an epilogue that does not take float sums.
-[[noreturn]] NOTCH_COLD inline void raise_float_sums(const packed_weights& weights) {
-    raise<unsupported_error>(
-        "gemm: ", quoted(weights.name()),
-        " has real scales that change along the inputs, so sums are floats; let the epilogue begin "
-        "with real_requantize (or, for a float destination, to_real)");
-}
-
-/// Raises the error of a float destination that takes integers.
-[[noreturn]] NOTCH_COLD inline void raise_integer_sums(const packed_weights& weights) {
-    raise<unsupported_error>("gemm: ", quoted(weights.name()),
-                             ": sums are integers; a float destination needs the epilogue to_real");
-}
-
-/// Raises those errors where an epilogue or a destination does not take the sums of some weights.
-template <class Epilogue, class T> void check_sums(const packed_weights& weights, bool floats) {
+/// Raises unsupported_error where an epilogue, or a destination of T, does not take the sums of some weights. `operation`: who
+/// asks, for messages.
+template <class Epilogue, class T> void check_sums(const char* operation, const packed_weights& weights) {
+    const bool floats = weights.header().block_scales != 0;
     if (floats && !stores_sums<Epilogue, T, float>())
-        raise_float_sums(weights);
+        raise<unsupported_error>(operation, ": ", quoted(weights.name()),
+                                 " has real scales that change along the inputs, so sums are floats; let the epilogue "
+                                 "begin with real_requantize (or, for a float destination, to_real)");
     if (!floats && !stores_sums<Epilogue, T, std::int32_t>())
-        raise_integer_sums(weights);
+        raise<unsupported_error>(operation, ": ", quoted(weights.name()),
+                                 ": sums are integers; a float destination needs the epilogue to_real");
 }
 
 /// Runs a planned product whose sums are floats, or integers.
@@ -141,7 +132,7 @@ void gemm_into(const gemm_operand& a, const packed_weights& weights, Epilogue ep
     epilogue_problem problem = problem_of(a, weights);
     const bool floats = problem.is_float;
     prepare_stage(epilogue, problem);
-    check_sums<Epilogue, T>(weights, floats);
+    check_sums<Epilogue, T>("gemm", weights);
     if (a.codes.rows == 0)
         return;
     gemm_job job = plan_product(kernel_traits_of<Arch>, weights, a.codes, options.tasks);

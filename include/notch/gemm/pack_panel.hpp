@@ -5,6 +5,7 @@
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 #include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/value_sums.hpp>
 #include <notch/gemm/weight_term.hpp>
 #include <notch/simd/weight_codes.hpp>
 
@@ -257,26 +258,6 @@ private:
         return range;
     }
 
-    /// The sum and the sum of magnitudes of the values of an output. From most_magnitude on they only say that products
-    /// leave int32, whatever their signs.
-    struct value_sums {
-        std::int64_t sum = 0;
-        std::int64_t magnitude = 0;
-
-        /// Adds those of a block, times 2^shift.
-        void add(std::int64_t block_sum, std::int64_t block_magnitude, std::int32_t shift) noexcept {
-            if (magnitude == most_magnitude || block_magnitude > most_magnitude >> shift) {
-                magnitude = most_magnitude;
-                return;
-            }
-            magnitude = std::min(magnitude + (block_magnitude << shift), most_magnitude);
-            sum += block_sum * (std::int64_t{1} << shift);
-        }
-        /// Largest sum of products with 8-bit activations.
-        [[nodiscard]] std::int64_t bound() const noexcept { return 255 * ((magnitude + (sum < 0 ? -sum : sum)) / 2); }
-    };
-    static constexpr std::int64_t most_magnitude = std::int64_t{1} << 40;
-
     /// The scales, shifts and bounds of one panel.
     void settle(std::size_t panel) {
         const exponent_range range = exponents_of_panel();
@@ -305,7 +286,7 @@ private:
         std::uint8_t shifts[panel_columns];
         for (std::size_t c = 0; c < panel_columns; ++c) {
             const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-            sums[c].add(facts.sum[c], facts.magnitude[c], shift);
+            sums[c].add(facts.sum[c], facts.magnitude[c], static_cast<std::uint32_t>(shift));
             largest_value = std::max(largest_value, facts.largest[c]);
             largest_shift = std::max(largest_shift, shift);
             largest_shifted = std::max(largest_shifted, std::int64_t{facts.largest[c]} << shift);
@@ -331,12 +312,13 @@ private:
             value_sums total;
             for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
                 const simd::code_sums sums = sums_of(output, h);
-                total.add(sums.sum, sums.magnitude, sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0);
+                const std::int32_t shift = sums.magnitude != 0 ? facts_[h].exponent[c] - range.lowest[c] : 0;
+                total.add(sums.sum, sums.magnitude, static_cast<std::uint32_t>(shift));
             }
             constexpr std::int64_t limit = std::numeric_limits<std::int32_t>::max();
             if (const std::int64_t bound = total.bound(); bound > limit)
                 raise<range_error>(quoted(name_), ": output ", output, ": sums of products may reach ",
-                                   total.magnitude == most_magnitude ? "more than " : "", bound, ", beyond ", limit,
+                                   total.magnitude == value_sums::most ? "more than " : "", bound, ", beyond ", limit,
                                    " (", head_.inputs, " inputs, exponents of blocks spread by ", spread, ")");
         }
     }

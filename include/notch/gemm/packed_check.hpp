@@ -19,6 +19,7 @@
 #include <notch/core/int_math.hpp>
 #include <notch/gemm/packed_sums.hpp>
 #include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/value_sums.hpp>
 #include <notch/quant/scale.hpp>
 
 #include <algorithm>
@@ -83,11 +84,6 @@ public:
     }
 
 private:
-    /// What the codes of one panel add up to.
-    struct panel_sums {
-        std::int64_t sum[panel_columns] = {};       ///< of value * 2^shift
-        std::int64_t magnitude[panel_columns] = {}; ///< of their magnitudes
-    };
     /// Where a depth block stands, for messages.
     struct block_place {
         std::size_t panel;
@@ -228,17 +224,16 @@ private:
         packed_header counted;
         for (std::size_t panel = 0; panel < head_.panels(); ++panel) {
             const auto* codes = at<std::uint8_t>(head_.codes) + panel * head_.panel_bytes();
-            panel_sums sums;
+            value_sums sums[panel_columns];
             for (std::size_t h = 0; h < head_.depth_blocks(); ++h) {
                 check_block({panel, h}, codes, sums, counted);
                 codes += head_.code_bytes(h);
             }
             for (std::size_t c = 0; c < panel_columns; ++c) {
                 const std::size_t output = panel * panel_columns + c;
-                const std::int64_t sum = sums.sum[c];
-                counted.bound = std::max(counted.bound, 255 * ((sums.magnitude[c] + (sum < 0 ? -sum : sum)) / 2));
-                if (const std::int32_t stored = at<std::int32_t>(head_.sums)[output]; stored != sum)
-                    fail("sums: that of output ", output, " is ", stored, ", that of its codes ", sum);
+                counted.bound = std::max(counted.bound, sums[c].bound());
+                if (const std::int32_t stored = at<std::int32_t>(head_.sums)[output]; stored != sums[c].sum)
+                    fail("sums: that of output ", output, " is ", stored, ", that of its codes ", sums[c].sum);
             }
         }
         compare("largest_value", head_.largest_value, counted.largest_value);
@@ -252,7 +247,7 @@ private:
     }
 
     /// One depth block of a panel: its biases, codes, scales and shifts.
-    void check_block(const block_place& place, const std::uint8_t* codes, panel_sums& sums,
+    void check_block(const block_place& place, const std::uint8_t* codes, value_sums* sums,
                      packed_header& counted) const {
         const std::size_t index = (place.panel * head_.depth_blocks() + place.depth_block) * panel_columns;
         const std::size_t columns = head_.outputs - place.panel * panel_columns; // those from here on are padding
@@ -271,7 +266,7 @@ private:
             if (head_.block_scales != 0)
                 check_block_scale(at<float>(head_.block_scales)[index + c], place, c, c >= columns);
             add_column(found, head_.block_shifts != 0 ? at<std::uint8_t>(head_.block_shifts)[index + c] : 0U, place, c,
-                       sums, counted);
+                       sums[c], counted);
         }
     }
     void check_block_scale(float scale, const block_place& place, std::size_t c, bool padding) const {
@@ -281,15 +276,13 @@ private:
             fail("block_scales: padding of ", place.of(c), " is ", scale, ", not 0");
     }
     void add_column(const unit_counts& found, std::uint32_t shift, const block_place& place, std::size_t c,
-                    panel_sums& sums, packed_header& counted) const {
+                    value_sums& sums, packed_header& counted) const {
         if (shift > 31 || (shift != 0 && found.magnitude[c] == 0))
             fail("block_shifts: ", shift, " of ", place.of(c), shift > 31 ? " exceeds 31" : " shifts zeros");
         // Magnitudes beyond the largest stand for a bound beyond int32, whatever the signs; sums are smaller than they.
-        if (found.magnitude[c] > most_magnitude >> shift ||
-            sums.magnitude[c] + (found.magnitude[c] << shift) > most_magnitude)
+        sums.add(found.sum[c], found.magnitude[c], shift);
+        if (sums.magnitude > most_magnitude)
             fail("bound: products of ", place.of(c), " with 8-bit codes leave int32");
-        sums.magnitude[c] += found.magnitude[c] << shift;
-        sums.sum[c] += found.sum[c] * (std::int64_t{1} << shift);
         const auto shifted =
             std::min<std::uint64_t>(std::uint64_t{found.largest[c]} << shift, std::numeric_limits<std::int32_t>::max());
         counted.largest_value = std::max(counted.largest_value, found.largest[c]);

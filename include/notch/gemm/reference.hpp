@@ -29,7 +29,7 @@ void reference_gemm(const A& a, const quantized_tensor<Q, 2>& weights, Epilogue 
     detail::check_extents(left, packed, to.shape());
     epilogue_problem problem = detail::problem_of(left, packed);
     detail::prepare_stage(epilogue, problem);
-    detail::check_sums<Epilogue, element>(packed, floats);
+    detail::check_sums<Epilogue, element>("gemm", packed);
     const auto& out = weights.params.output_order;
     const auto& in = weights.params.input_order;
     for (std::size_t m = 0; m < left.codes.rows; ++m)

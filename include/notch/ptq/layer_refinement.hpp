@@ -41,18 +41,25 @@ namespace detail {
 /// One layer while its weights are refined.
 class layer_refinement {
 public:
-    /// `centred`: errors are about their means, which the bias takes. The plan and the moments outlive this.
-    layer_refinement(const plan& of, std::size_t g, const layer_moments& moments, bool centred)
-        : numbers(numbers_of(of, g)), plan_(of), group_(g), moments_(moments), is_centred_(centred) {
+    /// `centred`: errors are about their means, which the bias takes. `importance`: as for error_of. The plan, the moments and
+    /// the importances outlive this.
+    layer_refinement(const plan& of, std::size_t g, const layer_moments& moments, bool centred,
+                     std::span<const double> importance = {})
+        : numbers(numbers_of(of, g)), plan_(of), group_(g), moments_(moments), is_centred_(centred),
+          importance_(importance) {
         if (centred)
             about_means_ = moments.centred();
         for (const double e : errors().energy)
             result.energy += e;
-        result.before = error_of(*of.groups[g].weights, errors());
+        result.before = error(*of.groups[g].weights);
     }
 
     /// Moments of what counts as an error.
     [[nodiscard]] const layer_moments& errors() const noexcept { return is_centred_ ? about_means_ : moments_; }
+    /// What weights lose.
+    [[nodiscard]] double error(const planned_weights& weights) const {
+        return error_of(weights, errors(), importance_);
+    }
     /// Gives weights their bias.
     void set_bias(planned_weights& weights) const {
         weights.bias = is_centred_ ? bias_keeping_means(weights) : bias_codes(plan_, group_, numbers, weights);
@@ -82,6 +89,7 @@ private:
     std::size_t group_;
     const layer_moments& moments_;
     bool is_centred_;
+    std::span<const double> importance_;
     layer_moments about_means_{};
 };
 

@@ -85,14 +85,13 @@ private:
     }
     void check_overrides() const {
         for (const layer_override& o : policy_.overrides) {
-            std::optional<std::size_t> found;
-            for (std::size_t g = 0; g < to_.groups.size() && !found; ++g)
-                if (layer_of(g).name == o.layer)
-                    found = g;
-            if (!found)
+            const auto found = std::ranges::find_if(to_.groups, [&](const planned_group& group) {
+                return to_.net.layers[group.where.layer].name == o.layer;
+            });
+            if (found == to_.groups.end())
                 raise<range_error>("the recipe names the layer '", o.layer, "', which '", to_.net.name,
                                    "' does not have");
-            if ((o.weight_bits || o.cut || o.fit) && !has_weights(layer_of(*found).op))
+            if ((o.weight_bits || o.cut || o.fit) && !has_weights(to_.net.layers[found->where.layer].op))
                 raise<range_error>("the recipe has bits, a grain or a fit of weights for the layer '", o.layer,
                                    "', which has no weights");
         }
@@ -169,9 +168,12 @@ private:
             check_no_bits(g, "it stays real");
             return;
         }
-        if (keeps_codes(op))
+        if (keeps_codes(op)) {
             check_no_bits(g, "it has the codes of what it is made of");
-        to_.tensors[where.output] = keeps_codes(op) ? to_.tensors[where.inputs[0]] : fit(where.output, result_bits(g));
+            to_.tensors[where.output] = to_.tensors[where.inputs[0]];
+        } else {
+            to_.tensors[where.output] = fit(where.output, result_bits(g));
+        }
     }
     /// Whether a tensor is the real one, or a reshape of it.
     [[nodiscard]] bool is_behind_output(std::size_t tensor) const {

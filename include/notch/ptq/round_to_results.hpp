@@ -101,7 +101,7 @@ scale_search_result round_to_results(plan& of, std::size_t g, const layer_moment
         weights.codes = nearest;
         detail::find_least(weights);
     }
-    layer.result.after = detail::error_of(weights, layer.errors());
+    layer.result.after = layer.error(weights);
     layer.set_bias(weights);
     return layer.result;
 }

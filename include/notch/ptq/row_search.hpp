@@ -114,7 +114,7 @@ private:
     }
     void search_grid() {
         const double whole = row_.largest(0, depth_) / (top_code_ + 0.5);
-        if (whole == 0 || options_.candidates == 0)
+        if (whole == 0)
             return;
         std::vector<double> candidates;
         for (std::size_t i = 0; i <= options_.candidates; ++i)

@@ -73,8 +73,10 @@ namespace detail {
 }
 
 /// Raises the errors of search_scales.
-inline void check_search(std::string_view layer, const planned_weights& weights, const planned_weights* coarser,
-                         std::span<const double> importance) {
+inline void check_search(std::string_view layer, const planned_weights& weights, const scale_search_options& options,
+                         const planned_weights* coarser, std::span<const double> importance) {
+    if (options.candidates == 0)
+        raise<range_error>(quoted(layer), ": a search of 0 steps between candidates; at least 1 is needed");
     if (!importance.empty() && importance.size() != weights.shape[0])
         raise<shape_error>(quoted(layer), ": importances of ", importance.size(), " outputs; it has ",
                            weights.shape[0]);
@@ -101,18 +103,17 @@ inline void check_search(std::string_view layer, const planned_weights& weights,
 /// blocks of which those of the plan are parts, or null. Rows of blocks are tasks of the executor; the result does not
 /// depend on it. Precondition: the group has weights and moments of their extents. Raises shape_error for importances of
 /// another number than outputs and for coarser weights that these blocks do not refine, range_error for importances
-/// that are negative or not finite.
+/// that are negative or not finite and for a search without steps.
 template <executor Executor = serial>
 scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& moments,
                                   const scale_search_options& options = {}, const planned_weights* coarser = nullptr,
                                   std::span<const double> importance = {}, Executor&& run = {}) {
     planned_weights& weights = *of.groups[g].weights;
-    detail::check_search(of.net.layers[of.groups[g].where.layer].name, weights, coarser, importance);
-    detail::layer_refinement layer(of, g, moments, options.centred);
+    detail::check_search(of.net.layers[of.groups[g].where.layer].name, weights, options, coarser, importance);
+    detail::layer_refinement layer(of, g, moments, options.centred, importance);
     const detail::layer_numbers& from = layer.numbers;
     const layer_moments& used = layer.errors();
     scale_search_result& result = layer.result;
-    result.before = detail::error_of(weights, used, importance);
     const std::vector<double> floors = detail::scale_floors(of, g, from);
     std::vector<double> scales = detail::block_scales(weights);
     const std::vector<double> targets = detail::fine_targets(weights, from.values);
@@ -137,10 +138,10 @@ scale_search_result search_scales(plan& of, std::size_t g, const layer_moments& 
     const weights_to_fit to_fit{from.values, from.shape, floors, of.net.layers[of.groups[g].where.layer].name};
     planned_weights found = weights.coarse ? detail::with_fine_scales(weights, from.values, scales)
                                            : fit_weights(to_fit, policy, of.scales, scales);
-    result.after = detail::error_of(found, used, importance);
+    result.after = layer.error(found);
     if (coarser != nullptr && !weights.coarse) { // rounding of scales may have lost what the coarser plan had
         planned_weights same = detail::with_scales_of(*coarser, weights, targets);
-        if (const double error = detail::error_of(same, used, importance); error < result.after) {
+        if (const double error = layer.error(same); error < result.after) {
             result.after = error;
             found = std::move(same);
         }
