@@ -143,9 +143,9 @@ void check_types(const packed_weights& weights, const standard_epilogue& epilogu
         to_reals || as_they_are || std::holds_alternative<real_requantize<>>(epilogue.requantization);
     if (float_sums &&
         (!takes_floats || !epilogue.bias.empty() || epilogue.residual.index() != 0 || (as_they_are && !float_output)))
-        raise_float_sums(weights);
+        raise_float_sums("gemm", weights);
     if (!float_sums && float_output && as_they_are)
-        raise_integer_sums(weights);
+        raise_integer_sums("gemm", weights);
     if (float_output && (epilogue.activation.index() != 0 || epilogue.zero_point != 0))
         raise<unsupported_error>("gemm: ", quoted(weights.name()),
                                  ": an activation or a zero point behind reals; they leave as they are");

@@ -100,17 +100,26 @@ inline void check_extents(const gemm_operand& a, const packed_weights& weights, 
                            " for a product of extents [", a.codes.rows, ", ", weights.outputs(), "]");
 }
 
-/// Raises unsupported_error where an epilogue, or a destination of T, does not take the sums of some weights. `operation`: who
-/// asks, for messages.
+/// The errors of an epilogue that does not take the sums of some weights. `operation`: who asks.
+[[noreturn]] inline void raise_float_sums(const char* operation, const packed_weights& weights) {
+    raise<unsupported_error>(
+        operation, ": ", quoted(weights.name()),
+        " has real scales that change along the inputs, so sums are floats; let the epilogue begin "
+        "with real_requantize (or, for a float destination, to_real)");
+}
+
+[[noreturn]] inline void raise_integer_sums(const char* operation, const packed_weights& weights) {
+    raise<unsupported_error>(operation, ": ", quoted(weights.name()),
+                             ": sums are integers; a float destination needs the epilogue to_real");
+}
+
+/// Raises unsupported_error where an epilogue, or a destination of T, does not take the sums of some weights.
 template <class Epilogue, class T> void check_sums(const char* operation, const packed_weights& weights) {
     const bool floats = weights.header().block_scales != 0;
     if (floats && !stores_sums<Epilogue, T, float>())
-        raise<unsupported_error>(operation, ": ", quoted(weights.name()),
-                                 " has real scales that change along the inputs, so sums are floats; let the epilogue "
-                                 "begin with real_requantize (or, for a float destination, to_real)");
+        raise_float_sums(operation, weights);
     if (!floats && !stores_sums<Epilogue, T, std::int32_t>())
-        raise<unsupported_error>(operation, ": ", quoted(weights.name()),
-                                 ": sums are integers; a float destination needs the epilogue to_real");
+        raise_integer_sums(operation, weights);
 }
 
 /// Runs a planned product whose sums are floats, or integers.
