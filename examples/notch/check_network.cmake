@@ -191,7 +191,7 @@ expect(1 "label 0 is [0-9]+; the network has 10 results, 0 to 9" evaluate ${test
 expect(1 "'shapes.onnx' has [0-9]+ bytes, no whole number of images of 32,32,3 = 3072 bytes"
     evaluate shapes.onnx --calibration calibration.u8 --images shapes.onnx)
 expect(1 "--shape is 16,16,3, and the network 'shapes.onnx' takes images of 32,32,3" evaluate ${tested} --shape 16,16,3)
-expect(1 "2 numbers of the mean for 3 channels" evaluate ${plain} --mean 0.5,0.5)
+expect(1 "--scale-input, --mean, --std: .*2 numbers of the mean for 3 channels" evaluate ${plain} --mean 0.5,0.5)
 expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${plain} --std 0)
 file(WRITE "${folder}/unknown.json" [[{"layers": {"conv7": {"weights": 8}}}]])
 expect(1 "names the layer 'conv7', which .* does not have" quantize ${calibrated} --recipe unknown.json)
@@ -213,8 +213,14 @@ file(WRITE "${folder}/list.json" [[{"mean": [0.5, "x"]}]])
 expect(1 "recipe 'list.json': 'mean' is .0.5,.x..; it takes a number" quantize ${calibrated} --recipe list.json)
 file(WRITE "${folder}/broken.json" [[{"weights": ]])
 expect(1 "recipe 'broken.json' is no JSON" quantize ${calibrated} --recipe broken.json)
-expect(1 "cannot write 'missing/a.json'" inspect shapes.onnx --json missing/a.json)
-expect(1 "'missing/a.onnx' cannot be written" export shapes.onnx missing/a.onnx --calibration calibration.u8)
+execute_process(COMMAND sh -c "head -c 30720 /dev/zero >zeros.u8; \
+    printf '\\223NUMPY\\001\\000\\166\\000%-117s\\n' \"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 32, 32)}\"; \
+    head -c 12288 /dev/zero; head -c 12288 /dev/zero | tr '\\000' '\\377'" OUTPUT_FILE "${folder}/nan.npy"
+    WORKING_DIRECTORY "${folder}" COMMAND_ERROR_IS_FATAL ANY)
+expect(1 "--images 'nan.npy': image 1, number 0 is -?nan; images hold finite numbers"
+    evaluate shapes.onnx --calibration calibration.u8 --images nan.npy)
+expect(1 "--calibration 'zeros.u8': all numbers of the 10 images that are taken are the same"
+    quantize shapes.onnx --calibration zeros.u8)
 
 # Command lines that cannot be obeyed.
 expect(2 "notch inspect: MODEL is required" inspect)
@@ -232,7 +238,12 @@ expect(2 "--rescale is 'all'; it takes none, least-noise, mutual" quantize ${cal
 expect(2 "--grain is 'row'; it takes tensor" sweep ${tested} --grain channel,row)
 expect(1 "channels are rewritten .rescale least-noise, .*no common tensor" compare ${tested} --rescale --golden missing.npz)
 expect(2 "--mean is 'x'; it takes a number" quantize shapes.onnx --calibration calibration.u8 --mean=x)
-expect(2 "--std: At Most 1 required but received 2" quantize ${calibrated} --std 1)
+expect(2 "--std is given twice" quantize ${calibrated} --std 1)
+expect(2 "--json is given twice" quantize ${calibrated} --json a.json --json=a.json)
+expect(2 "--json 'missing/a.json': there is no folder 'missing'" inspect shapes.onnx --json missing/a.json)
+expect(2 "the ONNX model 'missing/a.onnx': there is no folder 'missing'"
+    export shapes.onnx missing/a.onnx --calibration calibration.u8)
+expect(2 "--save-recipe '.' is a folder" quantize ${calibrated} --save-recipe .)
 expect(2 "--threads is 0; it takes a whole number from 1 to 256" quantize ${calibrated} --threads 0)
 expect(2 "--images.* try notch quantize --help" quantize ${calibrated} --images test.u8)
 expect(2 "--json and MODEL name the same file" inspect shapes.onnx --json shapes.onnx)

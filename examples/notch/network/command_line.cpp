@@ -11,6 +11,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <span>
 #include <system_error>
 #include <thread>
 
@@ -238,6 +240,29 @@ void apply_flag(network_settings& settings, const std::string& what, const named
     return a == b || (!first.empty() && first == second);
 }
 
+/// A flag that stands twice says two things.
+void check_once(const std::string& name, std::span<const char* const> words) {
+    std::set<std::string> seen;
+    for (const std::string word : words) {
+        const std::string flag = word.substr(0, word.find('='));
+        if (flag.starts_with("--") && flag.size() > 2 && !seen.insert(flag).second)
+            throw usage_error("notch " + name + ": " + flag + " is given twice");
+    }
+}
+
+/// Raises usage_error where a file cannot be written for lack of its folder, before hours of work are lost.
+void check_folder(const std::string& name, const named_value& file) {
+    namespace fs = std::filesystem;
+    std::error_code code;
+    const fs::path path(file.value);
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    if (fs::is_directory(path, code))
+        throw usage_error("notch " + name + ": " + file.name + " '" + file.value + "' is a folder");
+    if (!fs::is_directory(folder, code))
+        throw usage_error("notch " + name + ": " + file.name + " '" + file.value + "': there is no folder '" +
+                          folder.string() + "'");
+}
+
 /// Two files that are written must differ, and none may be one that is read.
 void check_files(const std::string& name, const network_settings& settings) {
     const std::vector<named_value> written{{"--json", settings.json},           {"--save-recipe", settings.save_recipe},
@@ -254,6 +279,7 @@ void check_files(const std::string& name, const network_settings& settings) {
             if (!other.value.empty() && is_same_file(each.value, other.value))
                 throw usage_error("notch " + name + ": " + each.name + " and " + other.name + " name the same file, '" +
                                   each.value + "'");
+        check_folder(name, each);
         seen.push_back(each);
     }
 }
@@ -329,6 +355,7 @@ void run_network_command(std::span<const char* const> arguments) {
     CLI::App& app = line.app;
     app.set_help_flag("-h,--help", "this text");
     add_options(line, app);
+    check_once(name, arguments.subspan(1));
     std::vector<std::string> words(arguments.rbegin(), arguments.rend() - 1); // CLI takes them from the end
     try {
         app.parse(words);

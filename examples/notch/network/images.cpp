@@ -3,6 +3,9 @@
 #include "images.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/core/random.hpp>
 #include <notch/io/npy.hpp>
 #include <stdexcept>
@@ -28,6 +31,26 @@ using extents_list = std::vector<std::size_t>;
     return shape.size() == 3 ? extents_list{shape[1], shape[2], shape[0]} : shape;
 }
 
+/// The errors of the numbers that make floats of pixels, with the names of their flags.
+void check_scaling(const notch::pixel_scaling& scaling, std::size_t channels) {
+    try {
+        scaling.check(channels);
+    } catch (const notch::error& problem) {
+        throw std::runtime_error(std::string("--scale-input, --mean, --std: ") + problem.what());
+    }
+}
+
+/// Floats of a file must be numbers.
+void check_finite(const std::string& where, const std::vector<float>& floats, std::size_t size) {
+    const auto at = std::find_if(floats.begin(), floats.end(), [](float x) { return notch::is_non_finite(x); });
+    if (at == floats.end())
+        return;
+    const auto index = static_cast<std::size_t>(at - floats.begin());
+    throw std::runtime_error(where + ": image " + std::to_string(index / size) + ", number " +
+                             std::to_string(index % size) + " is " + std::to_string(*at) +
+                             "; images hold finite numbers");
+}
+
 [[nodiscard]] bool is_npy(const std::string& path) { return path.ends_with(".npy"); }
 
 } // namespace
@@ -50,12 +73,12 @@ image_file::image_file(const std::string& option, const std::string& path, const
     }
     if (count_ == 0)
         throw std::runtime_error(option + " '" + path + "' holds no image");
-    scaling_.check(channels_);
+    check_scaling(scaling_, channels_);
 }
 
 image_file::image_file(std::size_t count, const network_settings& settings, const std::vector<std::size_t>& shape)
     : scaling_(settings.pixels), channels_(shape[0]), size_(notch::element_count(shape)), count_(count) {
-    scaling_.check(channels_);
+    check_scaling(scaling_, channels_);
     pixels_.resize(count * size_);
     for (std::size_t i = 0; i < pixels_.size(); ++i)
         pixels_[i] = static_cast<std::uint8_t>(notch::counter_bits(settings.seed, i) >> 56);
@@ -73,9 +96,10 @@ void image_file::read_npy_file(const std::string& option, const std::string& pat
     if (bytes != nullptr)
         pixels_ = std::move(*bytes);
     else if (std::holds_alternative<std::vector<float>>(array.values) ||
-             std::holds_alternative<std::vector<double>>(array.values))
+             std::holds_alternative<std::vector<double>>(array.values)) {
         floats_ = notch::to_floats(array).values;
-    else
+        check_finite(option + " '" + path + "'", floats_, size_);
+    } else
         throw std::runtime_error(option + " '" + path +
                                  "' holds integers that are no uint8; uint8 and floats are taken");
 }
@@ -85,6 +109,13 @@ void image_file::floats(std::size_t first, std::size_t count, std::span<float> t
         scaling_.floats(pixels(first, count), channels_, count, to);
     else
         std::copy_n(floats_.begin() + static_cast<std::ptrdiff_t>(first * size_), count * size_, to.begin());
+}
+
+bool image_file::is_constant() const noexcept {
+    const auto same = [](const auto& numbers) {
+        return std::adjacent_find(numbers.begin(), numbers.end(), std::not_equal_to<>()) == numbers.end();
+    };
+    return same(pixels_) && same(floats_);
 }
 
 void image_file::draw(std::size_t wanted, std::uint64_t seed) {

@@ -37,6 +37,8 @@ public:
     }
     /// Floats [count, C, H, W] of some images.
     void floats(std::size_t first, std::size_t count, std::span<float> to) const;
+    /// Whether one number is everywhere.
+    [[nodiscard]] bool is_constant() const noexcept;
     /// Keeps `wanted` of the images, drawn by a seed, the first ones for seed 0; all, where there are no more.
     void draw(std::size_t wanted, std::uint64_t seed);
 

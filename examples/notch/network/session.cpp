@@ -58,6 +58,10 @@ calibrated_network calibrate(network_settings& settings, const notch::network& n
 calibrated_network calibrate(network_settings& settings, const notch::network& net, image_file images,
                              thread_pool& pool) {
     images.draw(settings.calibration_images, settings.seed);
+    if (images.is_constant())
+        throw std::runtime_error("--calibration '" + settings.calibration + "': all numbers of the " +
+                                 std::to_string(images.count()) +
+                                 " images that are taken are the same; no ranges can be found with them");
     settings.calibration_images = images.count();
     settings.methods.images = std::min(settings.methods.images, images.count());
     settings.methods.bias_images = std::min(settings.methods.bias_images, images.count());
