@@ -23,7 +23,7 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
     constexpr std::size_t columns = ops::columns;
     const depthwise_header& head = job.weights->header();
     const std::size_t taps = head.kernel_w;
-    depthwise_values(*job.weights, head, panel, values);
+    const std::int8_t* const of_panel = depthwise_taps(*job.weights, head, panel, values);
     const std::int8_t* none = values + head.taps() * panel_columns;
     std::memset(values + head.taps() * panel_columns, 0, panel_columns);
     for (std::size_t phase = 0; phase < job.cut.phases; ++phase)
@@ -32,13 +32,14 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
                 const std::int8_t* pointers[columns];
                 for (std::size_t i = 0; i < columns; ++i) {
                     const std::size_t tap = unit * columns + i - phase; // wraps below 0
-                    pointers[i] = tap < taps ? values + (row * taps + tap) * panel_columns : none;
+                    pointers[i] = tap < taps ? of_panel + (row * taps + tap) * panel_columns : none;
                 }
                 ops::unit_of_weights(pointers, to);
             }
 }
 
-/// One task. `store(tile, image, line, column, lines, columns, first output)` takes sums [lines][columns][16].
+/// One task. `store(tile, image, line, column, lines, columns, first output, outputs, stride)` takes sums
+/// [lines][columns][stride].
 template <class Arch, class Store> class depthwise_task {
     using ops = simd::depthwise_ops<Arch>;
     static constexpr std::size_t channels = simd::depthwise_channels;
@@ -54,13 +55,13 @@ public:
 
     /// Computes task number `task`: some pieces, which are panels of blocks.
     void run(std::size_t task) noexcept {
-        const std::size_t pieces = problem_.images * cut_.line_blocks * cut_.column_blocks * cut_.panels;
+        const std::size_t pieces = problem_.images * cut_.line_blocks * cut_.column_blocks * cut_.groups;
         const std::size_t end = part_begin(pieces, cut_.tasks, task + 1);
         for (std::size_t piece = part_begin(pieces, cut_.tasks, task); piece < end; ++piece) {
-            const std::size_t block = piece / cut_.panels;
+            const std::size_t block = piece / cut_.groups;
             const std::size_t line_block = block / cut_.column_blocks;
             run_block(line_block / cut_.line_blocks, line_block % cut_.line_blocks, block % cut_.column_blocks,
-                      piece % cut_.panels);
+                      piece % cut_.groups);
         }
     }
 
@@ -98,7 +99,8 @@ private:
                 kernel_(work);
                 work.source += cut_.class_units(work.count) * slice_bytes;
             }
-            store_(tile_, image, y + line, x, work.lines, columns, panel * channels);
+            store_(tile_, image, y + line, x, work.lines, columns, panel * channels,
+                   std::min(channels, problem_.outputs() - panel * channels), channels);
         }
     }
 

@@ -1,0 +1,176 @@
+/// @file
+/// Source lines of a depthwise convolution become quad units: bytes of four columns side by side, up to 64 channels.
+///
+/// Two pixels make a pair, two neighbouring pairs the units of all panels at once, so each pixel is loaded and interleaved
+/// once. Pixels beyond the borders are the zero point; those so close to the end of a line that a whole register cannot
+/// be read there are copied first.
+#pragma once
+
+#include <notch/conv/depthwise_plan.hpp>
+#include <notch/conv/depthwise_source.hpp>
+#include <notch/core/config.hpp>
+#include <notch/core/int_math.hpp>
+#include <notch/simd/depthwise_isa.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace notch::detail {
+
+/// What units of some lines are made of.
+struct depthwise_quad_lines_source {
+    const std::uint8_t* source = nullptr; ///< the first channel of the group in the first pixel of the first line
+    std::ptrdiff_t line_stride = 0;
+    std::ptrdiff_t pixel_stride = 0;
+    std::size_t left = 0;     ///< pixels of padding in front of a line
+    std::size_t width = 0;    ///< pixels of a line
+    std::size_t readable = 0; ///< of them, those where a whole register can be read
+    std::size_t channels = 0; ///< of the group
+    std::uint8_t padding = 0; ///< the zero point of unsigned codes
+    std::size_t start = 0;    ///< first column of the padded line
+    std::size_t units = 0;    ///< of a line
+    std::size_t lines = 0;
+    std::size_t line_bytes = 0; ///< between lines of units
+};
+
+/// Makes the units of some lines of the image.
+template <class Arch, bool Signed, std::size_t Panels>
+void make_quad_lines(const depthwise_quad_lines_source& from, std::byte* to) noexcept {
+    using ops = simd::depthwise_quads<Arch>;
+    using pair = typename ops::pair;
+    constexpr std::size_t bytes = Panels * simd::quad_unit_bytes;
+    const typename ops::pixel padding = ops::same_pixel(from.padding);
+    const std::size_t pairs = from.units + 1;
+    // Pairs [first, last) can be read in place.
+    const std::size_t first = std::min((std::max(from.left, from.start) - from.start + 1) / 2, pairs);
+    const std::size_t end = from.left + from.readable;
+    const std::size_t last = std::clamp((std::max(end, from.start) - from.start) / 2, first, pairs);
+    const std::ptrdiff_t step = 2 * from.pixel_stride;
+    for (std::size_t line = 0; line < from.lines; ++line, to += from.line_bytes) {
+        const std::uint8_t* const pixels = from.source + static_cast<std::ptrdiff_t>(line) * from.line_stride;
+        const auto pixel = [&](std::size_t column) NOTCH_LAMBDA_INLINE {
+            const std::size_t x = column - from.left; // wraps below 0
+            if (x >= from.width)
+                return padding;
+            const std::uint8_t* const codes = pixels + static_cast<std::ptrdiff_t>(x) * from.pixel_stride;
+            if (x < from.readable)
+                return ops::template load_pixel<Panels, Signed>(codes);
+            std::uint8_t copy[Panels * simd::depthwise_channels]{};
+            std::memcpy(copy, codes, from.channels);
+            return ops::template load_pixel<Panels, Signed>(copy);
+        };
+        const auto border = [&](std::size_t k) NOTCH_LAMBDA_INLINE {
+            const auto a = pixel(from.start + 2 * k);
+            return ops::template join<Panels>(a, pixel(from.start + 2 * k + 1));
+        };
+        std::byte* unit = to;
+        std::size_t k = 0;
+        pair before{};
+        const auto next = [&](const pair& p) NOTCH_LAMBDA_INLINE {
+            if (k != 0) {
+                ops::template store_units<Panels>(unit, before, p);
+                unit += bytes;
+            }
+            before = p;
+            ++k;
+        };
+        while (k < first)
+            next(border(k));
+        if (k < last) {
+            const std::uint8_t* codes =
+                pixels + static_cast<std::ptrdiff_t>(from.start + 2 * first - from.left) * from.pixel_stride;
+            for (; k < last; codes += step)
+                next(ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(codes),
+                                                ops::template load_pixel<Panels, Signed>(codes + from.pixel_stride)));
+        }
+        while (k < pairs)
+            next(border(k));
+    }
+}
+
+/// Makes the units of a group of panels.
+template <class Arch> class depthwise_quad_source {
+public:
+    /// Of group number `group`.
+    depthwise_quad_source(const depthwise_job& job, std::size_t group) noexcept
+        : problem_(job.problem), cut_(job.cut), output_(group * cut_.group_panels * simd::depthwise_channels) {
+        const std::size_t wanted = cut_.group_panels * simd::depthwise_channels;
+        count_ = std::min(wanted, problem_.outputs() - output_);
+        // The last group may be narrow.
+        panels_ = 1;
+        while (panels_ * simd::depthwise_channels < count_)
+            panels_ *= 2;
+        const std::size_t read = panels_ * simd::depthwise_channels;
+        const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
+        // How many pixels at the end of a line are too close to it to be read as whole registers.
+        const std::size_t behind = ceil_div(read - count_, problem_.channels);
+        readable_ = read == count_                          ? problem_.width
+                    : !is_dense || problem_.width <= behind ? 0
+                                                            : problem_.width - behind;
+    }
+
+    /// Panels of the units: a power of two.
+    [[nodiscard]] std::size_t panels() const noexcept { return panels_; }
+    /// Outputs of the group.
+    [[nodiscard]] std::size_t outputs() const noexcept { return count_; }
+    /// The first of them.
+    [[nodiscard]] std::size_t first_output() const noexcept { return output_; }
+    /// Bytes of a line of units.
+    [[nodiscard]] std::size_t line_bytes() const noexcept { return cut_.line_bytes / cut_.group_panels * panels_; }
+
+    /// Makes `lines` lines of `units` units from line `first` of the padded image on.
+    void make(std::size_t image, std::size_t first, std::size_t lines, std::size_t start, std::size_t units,
+              std::byte* to) const noexcept {
+        // Lines [begin, end) lie in the image.
+        const std::size_t begin = std::clamp<std::size_t>(problem_.top, first, first + lines);
+        const std::size_t end = std::clamp<std::size_t>(problem_.top + problem_.height, begin, first + lines);
+        const auto padding = static_cast<std::uint8_t>(problem_.zero_point + (problem_.is_signed ? 128 : 0));
+        std::memset(to, padding, (begin - first) * line_bytes());
+        std::memset(to + (end - first) * line_bytes(), padding, (first + lines - end) * line_bytes());
+        if (begin == end)
+            return;
+        depthwise_quad_lines_source from;
+        from.source = problem_.source + static_cast<std::ptrdiff_t>(image) * problem_.image_stride +
+                      static_cast<std::ptrdiff_t>(begin - problem_.top) * problem_.line_stride +
+                      static_cast<std::ptrdiff_t>(output_);
+        from.line_stride = problem_.line_stride;
+        from.pixel_stride = problem_.pixel_stride;
+        from.left = problem_.left;
+        from.width = problem_.width;
+        from.readable = readable_;
+        from.channels = count_;
+        from.padding = padding;
+        from.start = start;
+        from.units = units;
+        from.lines = end - begin;
+        from.line_bytes = line_bytes();
+        to += (begin - first) * line_bytes();
+        if (problem_.is_signed)
+            make_panels<true>(from, to);
+        else
+            make_panels<false>(from, to);
+    }
+
+private:
+    template <bool Signed> void make_panels(const depthwise_quad_lines_source& from, std::byte* to) const noexcept {
+        constexpr std::size_t most = simd::depthwise_quads<Arch>::register_bytes / simd::depthwise_channels;
+        if constexpr (most >= 4)
+            if (panels_ == 4)
+                return make_quad_lines<Arch, Signed, 4>(from, to);
+        if constexpr (most >= 2)
+            if (panels_ == 2)
+                return make_quad_lines<Arch, Signed, 2>(from, to);
+        make_quad_lines<Arch, Signed, 1>(from, to);
+    }
+
+    const depthwise_problem& problem_;
+    const depthwise_cut& cut_;
+    std::size_t output_;
+    std::size_t count_ = 0;
+    std::size_t panels_ = 1;
+    std::size_t readable_ = 0;
+};
+
+} // namespace notch::detail
