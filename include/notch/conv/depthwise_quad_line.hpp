@@ -18,17 +18,18 @@ namespace notch::detail {
 /// Bytes of the operands of a panel: the units of three rows, and where sums begin.
 inline constexpr std::size_t quad_weight_bytes = (simd::quad_taps + 1) * simd::quad_unit_bytes;
 
-/// The work of one call: some output lines of a panel.
+/// The work of one call: some output lines of some panels.
 struct depthwise_quad_work {
-    const std::byte* source = nullptr;  ///< units of the panel in the first line
+    const std::byte* source = nullptr;  ///< units of the first panel in the first line
     std::size_t line_bytes = 0;         ///< between source lines
-    std::size_t unit_step = 0;          ///< bytes between units of the panel
-    const std::byte* weights = nullptr; ///< of the panel
-    std::size_t stride_h = 1;           ///< source lines between output lines
-    std::size_t count = 0;              ///< outputs of a line
-    std::size_t lines = 1;              ///< output lines
-    std::int32_t* sums = nullptr;       ///< of the first output: 16
-    std::size_t sums_stride = 0;        ///< between outputs
+    std::size_t unit_step = 0;          ///< bytes between units of a panel; those of all panels are neighbours
+    const std::byte* weights = nullptr; ///< of the first panel, quad_weight_bytes each
+    std::size_t panels = 1;
+    std::size_t stride_h = 1;     ///< source lines between output lines
+    std::size_t count = 0;        ///< outputs of a line
+    std::size_t lines = 1;        ///< output lines
+    std::int32_t* sums = nullptr; ///< of the first output: 16
+    std::size_t sums_stride = 0;  ///< between outputs
 };
 
 /// Sums of `Lines` output lines that lie `Stride` source lines apart. Phases: outputs that begin in a unit.
@@ -76,19 +77,21 @@ void depthwise_quad_run(const depthwise_quad_work& call) noexcept {
     constexpr std::size_t taps = simd::quad_taps;
     constexpr std::size_t slice = ops::register_bytes;
     const depthwise_quad_work work = call; // what is stored could change the original
-    for (std::size_t at = 0; at < simd::quad_unit_bytes; at += slice) {
+    constexpr std::size_t slices = simd::quad_unit_bytes / slice;
+    const std::size_t line_step = work.count * work.sums_stride;
+    for (std::size_t i = 0; i < work.panels * slices; ++i) {
+        const std::byte* const weights = work.weights + i / slices * quad_weight_bytes + i % slices * slice;
         typename ops::operand w[2][taps];
 #pragma GCC unroll 4
         for (std::size_t r = 0; r < taps; ++r) {
-            w[0][r] = ops::load(work.weights + r * simd::quad_unit_bytes + at);
+            w[0][r] = ops::load(weights + r * simd::quad_unit_bytes);
             w[1][r] = ops::next_phase(w[0][r]);
         }
         const auto start =
-            ops::load_sums(reinterpret_cast<const std::int32_t*>(work.weights + taps * simd::quad_unit_bytes + at));
-        const std::byte* source = work.source + at;
-        std::int32_t* to = work.sums + at / sizeof(std::int32_t);
+            ops::load_sums(reinterpret_cast<const std::int32_t*>(weights + taps * simd::quad_unit_bytes));
+        const std::byte* source = work.source + i * slice;
+        std::int32_t* to = work.sums + i * slice / sizeof(std::int32_t);
         std::size_t left = work.lines;
-        const std::size_t line_step = work.count * work.sums_stride;
         if constexpr (Stride != 0)
             for (; left >= 2; left -= 2, source += 2 * Stride * work.line_bytes, to += 2 * line_step)
                 depthwise_quad_lines<Arch, Phases, 2, Stride>::run(work, source, w, start, to);
@@ -97,7 +100,7 @@ void depthwise_quad_run(const depthwise_quad_work& call) noexcept {
     }
 }
 
-/// Computes some lines of a panel.
+/// Computes some lines of some panels.
 using depthwise_quad_kernel = void (*)(const depthwise_quad_work&) noexcept;
 
 /// The kernel of two strides; 1 or 2 along a line.

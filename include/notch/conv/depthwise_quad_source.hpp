@@ -24,16 +24,29 @@ struct depthwise_quad_lines_source {
     const std::uint8_t* source = nullptr; ///< the first channel of the group in the first pixel of the first line
     std::ptrdiff_t line_stride = 0;
     std::ptrdiff_t pixel_stride = 0;
-    std::size_t left = 0;     ///< pixels of padding in front of a line
-    std::size_t width = 0;    ///< pixels of a line
-    std::size_t readable = 0; ///< of them, those where a whole register can be read
-    std::size_t channels = 0; ///< of the group
-    std::uint8_t padding = 0; ///< the zero point of unsigned codes
-    std::size_t start = 0;    ///< first column of the padded line
-    std::size_t units = 0;    ///< of a line
+    std::size_t left = 0;       ///< pixels of padding in front of a line
+    std::size_t width = 0;      ///< pixels of a line
+    std::size_t readable = 0;   ///< of them, those where a whole register can be read
+    std::size_t channels = 0;   ///< of the group
+    std::uint8_t zero_code = 0; ///< what padding holds
+    std::size_t start = 0;      ///< first column of the padded line
+    std::size_t units = 0;      ///< of a line
     std::size_t lines = 0;
     std::size_t line_bytes = 0; ///< between lines of units
 };
+
+/// Where the codes of a column of a padded line can be read as a whole register: in the image, in a copy, or padding.
+inline const std::uint8_t* quad_pixel(const depthwise_quad_lines_source& from, const std::uint8_t* line,
+                                      std::size_t column, const std::uint8_t* padding, std::uint8_t* copy) noexcept {
+    const std::size_t x = column - from.left; // wraps below 0
+    if (x >= from.width)
+        return padding;
+    const std::uint8_t* const codes = line + static_cast<std::ptrdiff_t>(x) * from.pixel_stride;
+    if (x < from.readable)
+        return codes;
+    std::memcpy(copy, codes, from.channels);
+    return copy;
+}
 
 /// Makes the units of some lines of the image.
 template <class Arch, bool Signed, std::size_t Panels>
@@ -41,52 +54,47 @@ void make_quad_lines(const depthwise_quad_lines_source& from, std::byte* to) noe
     using ops = simd::depthwise_quads<Arch>;
     using pair = typename ops::pair;
     constexpr std::size_t bytes = Panels * simd::quad_unit_bytes;
-    const typename ops::pixel padding = ops::same_pixel(from.padding);
+    constexpr std::size_t channels = Panels * simd::depthwise_channels;
+    std::uint8_t outside[3][channels]; // padding, copies of two pixels
+    std::memset(outside, from.zero_code, sizeof outside);
     const std::size_t pairs = from.units + 1;
     // Pairs [first, last) can be read in place.
     const std::size_t first = std::min((std::max(from.left, from.start) - from.start + 1) / 2, pairs);
     const std::size_t end = from.left + from.readable;
     const std::size_t last = std::clamp((std::max(end, from.start) - from.start) / 2, first, pairs);
-    const std::ptrdiff_t step = 2 * from.pixel_stride;
-    for (std::size_t line = 0; line < from.lines; ++line, to += from.line_bytes) {
-        const std::uint8_t* const pixels = from.source + static_cast<std::ptrdiff_t>(line) * from.line_stride;
-        const auto pixel = [&](std::size_t column) NOTCH_LAMBDA_INLINE {
-            const std::size_t x = column - from.left; // wraps below 0
-            if (x >= from.width)
-                return padding;
-            const std::uint8_t* const codes = pixels + static_cast<std::ptrdiff_t>(x) * from.pixel_stride;
-            if (x < from.readable)
-                return ops::template load_pixel<Panels, Signed>(codes);
-            std::uint8_t copy[Panels * simd::depthwise_channels]{};
-            std::memcpy(copy, codes, from.channels);
-            return ops::template load_pixel<Panels, Signed>(copy);
-        };
+    const std::ptrdiff_t next = from.pixel_stride;
+    const std::uint8_t* line = from.source;
+    for (std::size_t left = from.lines; left != 0; --left, line += from.line_stride, to += from.line_bytes) {
         const auto border = [&](std::size_t k) NOTCH_LAMBDA_INLINE {
-            const auto a = pixel(from.start + 2 * k);
-            return ops::template join<Panels>(a, pixel(from.start + 2 * k + 1));
+            const std::size_t column = from.start + 2 * k;
+            const std::uint8_t* const a = quad_pixel(from, line, column, outside[0], outside[1]);
+            const std::uint8_t* const b = quad_pixel(from, line, column + 1, outside[0], outside[2]);
+            return ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(a),
+                                              ops::template load_pixel<Panels, Signed>(b));
         };
+        const std::uint8_t* codes =
+            line +
+            (static_cast<std::ptrdiff_t>(from.start + 2 * first) - static_cast<std::ptrdiff_t>(from.left)) * next;
+        const auto inner = [&]() NOTCH_LAMBDA_INLINE {
+            const pair p = ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(codes),
+                                                      ops::template load_pixel<Panels, Signed>(codes + next));
+            codes += 2 * next;
+            return p;
+        };
+        pair before = first != 0 || last == 0 ? border(0) : inner();
         std::byte* unit = to;
-        std::size_t k = 0;
-        pair before{};
-        const auto next = [&](const pair& p) NOTCH_LAMBDA_INLINE {
-            if (k != 0) {
-                ops::template store_units<Panels>(unit, before, p);
-                unit += bytes;
-            }
+        const auto unit_before = [&](const pair& p) NOTCH_LAMBDA_INLINE {
+            ops::template store_units<Panels>(unit, before, p);
+            unit += bytes;
             before = p;
-            ++k;
         };
-        while (k < first)
-            next(border(k));
-        if (k < last) {
-            const std::uint8_t* codes =
-                pixels + static_cast<std::ptrdiff_t>(from.start + 2 * first - from.left) * from.pixel_stride;
-            for (; k < last; codes += step)
-                next(ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(codes),
-                                                ops::template load_pixel<Panels, Signed>(codes + from.pixel_stride)));
-        }
-        while (k < pairs)
-            next(border(k));
+        std::size_t k = 1;
+        for (; k < first; ++k)
+            unit_before(border(k));
+        for (; k < last; ++k)
+            unit_before(inner());
+        for (; k < pairs; ++k)
+            unit_before(border(k));
     }
 }
 
@@ -126,7 +134,8 @@ public:
         // Lines [begin, end) lie in the image.
         const std::size_t begin = std::clamp<std::size_t>(problem_.top, first, first + lines);
         const std::size_t end = std::clamp<std::size_t>(problem_.top + problem_.height, begin, first + lines);
-        const auto padding = static_cast<std::uint8_t>(problem_.zero_point + (problem_.is_signed ? 128 : 0));
+        const auto zero = static_cast<std::uint8_t>(problem_.zero_point);
+        const int padding = problem_.is_signed ? zero ^ 0x80 : zero;
         std::memset(to, padding, (begin - first) * line_bytes());
         std::memset(to + (end - first) * line_bytes(), padding, (first + lines - end) * line_bytes());
         if (begin == end)
@@ -141,7 +150,7 @@ public:
         from.width = problem_.width;
         from.readable = readable_;
         from.channels = count_;
-        from.padding = padding;
+        from.zero_code = zero;
         from.start = start;
         from.units = units;
         from.lines = end - begin;

@@ -10,7 +10,7 @@
 #include <notch/conv/depthwise_quad_line.hpp>
 #include <notch/conv/depthwise_quad_source.hpp>
 #include <notch/conv/depthwise_source.hpp>
-#include <notch/conv/pack_depthwise.hpp>
+#include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/blocking.hpp>
 
@@ -25,7 +25,7 @@ namespace notch::detail {
 template <class Arch>
 void make_quad_weights(const depthwise_job& job, std::size_t panel, std::int8_t* values, std::byte* to) noexcept {
     const depthwise_header& head = job.weights->header();
-    const std::int8_t* const taps = depthwise_taps(*job.weights, head, panel, values);
+    const std::int8_t* const taps = taps_of_panel<Arch>(*job.weights, head, panel, values);
     for (std::size_t row = 0; row < simd::quad_taps; ++row, to += simd::quad_unit_bytes) {
         const std::int8_t* pointers[simd::quad_taps];
         for (std::size_t i = 0; i < simd::quad_taps; ++i)
@@ -92,17 +92,16 @@ private:
         depthwise_quad_work work;
         work.line_bytes = line_bytes;
         work.unit_step = source.panels() * simd::quad_unit_bytes;
+        work.weights = weights_;
+        work.panels = ceil_div(source.outputs(), channels);
+        work.sums = tile_;
         work.stride_h = problem_.stride_h;
         work.count = columns;
         work.sums_stride = source.panels() * channels;
         for (std::size_t line = 0; line < lines; line += work.lines) {
             work.lines = std::min(cut_.tile_lines, lines - line);
-            for (std::size_t p = 0; p < ceil_div(source.outputs(), channels); ++p) {
-                work.source = source_ + line * problem_.stride_h * line_bytes + p * simd::quad_unit_bytes;
-                work.weights = weights_ + p * quad_weight_bytes;
-                work.sums = tile_ + p * channels;
-                kernel_(work);
-            }
+            work.source = source_ + line * problem_.stride_h * line_bytes;
+            kernel_(work);
             store_(tile_, image, y + line, x, work.lines, columns, source.first_output(), source.outputs(),
                    work.sums_stride);
         }

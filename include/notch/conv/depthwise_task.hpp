@@ -5,7 +5,7 @@
 #include <notch/conv/depthwise_line.hpp>
 #include <notch/conv/depthwise_plan.hpp>
 #include <notch/conv/depthwise_source.hpp>
-#include <notch/conv/pack_depthwise.hpp>
+#include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/blocking.hpp>
 
@@ -23,7 +23,7 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
     constexpr std::size_t columns = ops::columns;
     const depthwise_header& head = job.weights->header();
     const std::size_t taps = head.kernel_w;
-    const std::int8_t* const of_panel = depthwise_taps(*job.weights, head, panel, values);
+    const std::int8_t* const of_panel = taps_of_panel<Arch>(*job.weights, head, panel, values);
     const std::int8_t* none = values + head.taps() * panel_columns;
     std::memset(values + head.taps() * panel_columns, 0, panel_columns);
     for (std::size_t phase = 0; phase < job.cut.phases; ++phase)

@@ -132,44 +132,6 @@ template <quantizer_type Q, std::size_t Rank>
     return packed_depthwise(head, std::move(bytes), name);
 }
 
-/// The codes of a tap, `bits` wide, as bytes: part after part of the packed bytes.
-NOTCH_INLINE void unpack_tap(const std::uint8_t* codes, std::uint32_t bits, std::uint8_t* to) noexcept {
-    if (bits == 4) {
-        std::uint64_t packed = 0;
-        std::memcpy(&packed, codes, sizeof packed);
-        for (unsigned part = 0; part < 2; ++part, packed >>= 4, to += sizeof packed) {
-            const std::uint64_t bytes = packed & 0x0f0f'0f0f'0f0f'0f0f;
-            std::memcpy(to, &bytes, sizeof bytes);
-        }
-    } else {
-        std::uint32_t packed = 0;
-        std::memcpy(&packed, codes, sizeof packed);
-        for (unsigned part = 0; part < 4; ++part, packed >>= 2, to += sizeof packed) {
-            const std::uint32_t bytes = packed & 0x0303'0303;
-            std::memcpy(to, &bytes, sizeof bytes);
-        }
-    }
-}
-
-/// The values of one panel, [tap][16]: those of 8 bits where they lie, others in `room`.
-[[nodiscard]] NOTCH_INLINE const std::int8_t* depthwise_taps(const packed_depthwise& weights,
-                                                             const depthwise_header& head, std::size_t panel,
-                                                             std::int8_t* room) noexcept {
-    const std::size_t tap_bytes = head.tap_bytes();
-    const auto* codes = weights.section<std::uint8_t>(head.codes) + panel * head.taps() * tap_bytes;
-    if (head.bits == 8)
-        return reinterpret_cast<const std::int8_t*>(codes);
-    const auto* biases = weights.section<std::uint8_t>(head.biases) + panel * panel_columns;
-    std::int8_t* to = room;
-    for (std::size_t t = 0; t < head.taps(); ++t, codes += tap_bytes, to += panel_columns) {
-        std::uint8_t bytes[panel_columns];
-        unpack_tap(codes, head.bits, bytes);
-        for (std::size_t c = 0; c < panel_columns; ++c)
-            to[c] = static_cast<std::int8_t>(bytes[c] - biases[c]);
-    }
-    return room;
-}
-
 } // namespace detail
 
 /// Bytes that pack_depthwise(weights) needs, known beforehand.

@@ -4,6 +4,7 @@
 
 #include <notch/simd/depthwise_ops.hpp>
 #include <notch/simd/depthwise_quads.hpp>
+#include <notch/simd/depthwise_taps.hpp>
 
 #if defined(__SSE4_1__)
 #include <notch/simd/depthwise_ops_sse41.hpp>
