@@ -15,6 +15,7 @@
 #pragma once
 
 #include <notch/conv/depthwise_line.hpp>
+#include <notch/conv/depthwise_quad_line.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
 
@@ -198,9 +199,10 @@ template <class Arch> [[nodiscard]] depthwise_cut cut_quads(const depthwise_prob
     while (cut.group_panels < std::min(panels, most))
         cut.group_panels *= 2;
     cut.groups = ceil_div(panels, cut.group_panels);
-    cut.unit_bytes = simd::quad_unit_bytes * cut.group_panels;
+    cut.unit_bytes = quad_pair_bytes<Arch>(cut.group_panels);
+    cut.units = 2; // pairs of the first quad
     choose_quad_block(cut, problem);
-    cut.weight_bytes = cut.group_panels * (simd::quad_taps + 1) * simd::quad_unit_bytes;
+    cut.weight_bytes = cut.group_panels * quad_weight_bytes;
     return cut;
 }
 

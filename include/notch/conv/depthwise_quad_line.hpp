@@ -1,102 +1,128 @@
 /// @file
-/// The kernel of depthwise convolutions over quads: sums of some output lines of 3 x 3 taps, in sixteen channels.
+/// The kernel of depthwise convolutions over quads: sums of some output lines of 3 x 3 taps.
 ///
-/// Every line of units (simd/depthwise_quads.hpp) serves three kernel rows. Two output lines are made at once where they
-/// share lines, and with a stride of 1 both outputs that begin in a unit:
+/// Every line of pairs (simd/depthwise_quads.hpp) serves three kernel rows. Two output lines are made at once where they
+/// share lines, and with a stride of 1 both outputs that begin in a quad:
 ///
-///     stride 1    4 units loaded, 12 products for 4 outputs     stride 2    5 units loaded, 6 products for 2 outputs
+///     stride 1    4 quads, 12 products for 4 outputs     stride 2    5 quads, 6 products for 2 outputs
+///
+/// The pair on the right of one quad is the one on the left of the next.
 #pragma once
 
 #include <notch/core/config.hpp>
 #include <notch/simd/depthwise_isa.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 namespace notch::detail {
 
-/// Bytes of the operands of a panel: the units of three rows, and where sums begin.
-inline constexpr std::size_t quad_weight_bytes = (simd::quad_taps + 1) * simd::quad_unit_bytes;
+/// Bytes of the operands of a panel: the quads of three rows, and where sums begin.
+inline constexpr std::size_t quad_weight_bytes = (simd::quad_taps + 1) * simd::quad_bytes;
+
+/// Bytes of a pair of some panels.
+template <class Arch> [[nodiscard]] constexpr std::size_t quad_pair_bytes(std::size_t panels) noexcept {
+    return std::max(2 * panels * simd::depthwise_channels, simd::depthwise_quads<Arch>::register_bytes);
+}
 
 /// The work of one call: some output lines of some panels.
 struct depthwise_quad_work {
-    const std::byte* source = nullptr;  ///< units of the first panel in the first line
+    const std::byte* source = nullptr;  ///< the first pair of the first line
     std::size_t line_bytes = 0;         ///< between source lines
-    std::size_t unit_step = 0;          ///< bytes between units of a panel; those of all panels are neighbours
+    std::size_t pair_bytes = 0;         ///< of a pair
     const std::byte* weights = nullptr; ///< of the first panel, quad_weight_bytes each
     std::size_t panels = 1;
     std::size_t stride_h = 1;     ///< source lines between output lines
     std::size_t count = 0;        ///< outputs of a line
     std::size_t lines = 1;        ///< output lines
-    std::int32_t* sums = nullptr; ///< of the first output: 16
+    std::int32_t* sums = nullptr; ///< of the first output: 16 of each panel
     std::size_t sums_stride = 0;  ///< between outputs
 };
 
-/// Sums of `Lines` output lines that lie `Stride` source lines apart. Phases: outputs that begin in a unit.
-template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride> struct depthwise_quad_lines {
+/// Sums of `Lines` output lines that lie `Stride` source lines apart. Phases: outputs that begin in a quad. Odd: the second
+/// register of quads.
+template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride, bool Odd> struct depthwise_quad_lines {
     using ops = simd::depthwise_quads<Arch>;
     using operand = typename ops::operand;
     using sums = typename ops::sums;
     static constexpr std::size_t taps = simd::quad_taps;
     static constexpr std::size_t rows = (Lines - 1) * Stride + taps;
 
-    /// Outputs of one unit; `Made` of the phases.
+    /// Outputs of one quad; `Made` of the phases. `left`: the pairs on its left, which become those on its right.
     template <std::size_t Made>
-    static NOTCH_INLINE void unit(const std::byte* source, std::size_t line_bytes, const operand (&w)[2][taps],
-                                  sums start, std::int32_t* to, std::size_t step, std::size_t line_step) noexcept {
+    static NOTCH_INLINE void outputs(operand (&left)[rows], const std::byte* right, std::size_t line_bytes,
+                                     const operand (&w)[2][taps], sums start, std::int32_t* to, std::size_t step,
+                                     std::size_t line_step) noexcept {
         operand a[rows];
 #pragma GCC unroll 8
-        for (std::size_t r = 0; r < rows; ++r)
-            a[r] = ops::load(source + r * line_bytes);
+        for (std::size_t r = 0; r < rows; ++r) {
+            const operand next = ops::load(right + r * line_bytes);
+            a[r] = ops::template quad<Odd>(left[r], next);
+            left[r] = next;
+        }
 #pragma GCC unroll 2
         for (std::size_t l = 0; l < Lines; ++l)
 #pragma GCC unroll 2
-            for (std::size_t p = 0; p < Made; ++p) {
-                const operand(&of_line)[taps] = *reinterpret_cast<const operand(*)[taps]>(&a[l * Stride]);
-                ops::store(to + l * line_step + p * step, ops::dot(start, of_line, w[p]));
-            }
+            for (std::size_t p = 0; p < Made; ++p)
+                ops::store(to + l * line_step + p * step, ops::dot(start, a[l * Stride], a[l * Stride + 1],
+                                                                   a[l * Stride + 2], w[p][0], w[p][1], w[p][2]));
     }
 
     static NOTCH_INLINE void run(const depthwise_quad_work& work, const std::byte* source, const operand (&w)[2][taps],
                                  sums start, std::int32_t* to) noexcept {
         const std::size_t line_bytes = work.line_bytes;
-        const std::size_t unit_step = work.unit_step;
+        const std::size_t pair_bytes = work.pair_bytes;
         const std::size_t step = work.sums_stride;
         const std::size_t line_step = work.count * step;
-        for (std::size_t left = work.count / Phases; left != 0; --left, source += unit_step, to += Phases * step)
-            unit<Phases>(source, line_bytes, w, start, to, step, line_step);
+        operand left[rows];
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < rows; ++r)
+            left[r] = ops::load(source + r * line_bytes);
+        source += pair_bytes;
+        for (std::size_t n = work.count / Phases; n != 0; --n, source += pair_bytes, to += Phases * step)
+            outputs<Phases>(left, source, line_bytes, w, start, to, step, line_step);
         if (Phases > 1 && work.count % Phases != 0)
-            unit<1>(source, line_bytes, w, start, to, step, line_step);
+            outputs<1>(left, source, line_bytes, w, start, to, step, line_step);
     }
 };
+
+/// Some lines of one register of channels.
+template <class Arch, std::size_t Phases, std::size_t Stride, bool Odd>
+NOTCH_INLINE void depthwise_quad_register(const depthwise_quad_work& work, const std::byte* source,
+                                          const std::byte* weights, std::int32_t* to) noexcept {
+    using ops = simd::depthwise_quads<Arch>;
+    constexpr std::size_t taps = simd::quad_taps;
+    typename ops::operand w[2][taps];
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < taps; ++r) {
+        w[0][r] = ops::load(weights + r * simd::quad_bytes);
+        w[1][r] = ops::next_phase(w[0][r]);
+    }
+    const auto start = ops::load_sums(reinterpret_cast<const std::int32_t*>(weights + taps * simd::quad_bytes));
+    const std::size_t line_step = work.count * work.sums_stride;
+    std::size_t left = work.lines;
+    if constexpr (Stride != 0)
+        for (; left >= 2; left -= 2, source += 2 * Stride * work.line_bytes, to += 2 * line_step)
+            depthwise_quad_lines<Arch, Phases, 2, Stride, Odd>::run(work, source, w, start, to);
+    for (; left != 0; --left, source += work.stride_h * work.line_bytes, to += line_step)
+        depthwise_quad_lines<Arch, Phases, 1, 1, Odd>::run(work, source, w, start, to);
+}
 
 /// Computes some lines. Stride: source lines between output lines, 0 where they share none.
 template <class Arch, std::size_t Phases, std::size_t Stride>
 void depthwise_quad_run(const depthwise_quad_work& call) noexcept {
-    using ops = simd::depthwise_quads<Arch>;
-    constexpr std::size_t taps = simd::quad_taps;
-    constexpr std::size_t slice = ops::register_bytes;
-    const depthwise_quad_work work = call; // what is stored could change the original
-    constexpr std::size_t slices = simd::quad_unit_bytes / slice;
-    const std::size_t line_step = work.count * work.sums_stride;
+    constexpr std::size_t bytes = simd::depthwise_quads<Arch>::register_bytes;
+    constexpr std::size_t slices = simd::quad_bytes / bytes; // registers of a panel
+    const depthwise_quad_work work = call;                   // what is stored could change the original
     for (std::size_t i = 0; i < work.panels * slices; ++i) {
-        const std::byte* const weights = work.weights + i / slices * quad_weight_bytes + i % slices * slice;
-        typename ops::operand w[2][taps];
-#pragma GCC unroll 4
-        for (std::size_t r = 0; r < taps; ++r) {
-            w[0][r] = ops::load(weights + r * simd::quad_unit_bytes);
-            w[1][r] = ops::next_phase(w[0][r]);
-        }
-        const auto start =
-            ops::load_sums(reinterpret_cast<const std::int32_t*>(weights + taps * simd::quad_unit_bytes));
-        const std::byte* source = work.source + i * slice;
-        std::int32_t* to = work.sums + i * slice / sizeof(std::int32_t);
-        std::size_t left = work.lines;
-        if constexpr (Stride != 0)
-            for (; left >= 2; left -= 2, source += 2 * Stride * work.line_bytes, to += 2 * line_step)
-                depthwise_quad_lines<Arch, Phases, 2, Stride>::run(work, source, w, start, to);
-        for (; left != 0; --left, source += work.stride_h * work.line_bytes, to += line_step)
-            depthwise_quad_lines<Arch, Phases, 1, 1>::run(work, source, w, start, to);
+        const std::byte* const weights = work.weights + i / slices * quad_weight_bytes + i % slices * bytes;
+        const std::byte* const source = work.source + i / 2 * bytes;
+        std::int32_t* const to = work.sums + i * bytes / sizeof(std::int32_t);
+        if (i % 2 == 0)
+            depthwise_quad_register<Arch, Phases, Stride, false>(work, source, weights, to);
+        else
+            depthwise_quad_register<Arch, Phases, Stride, true>(work, source, weights, to);
     }
 }
 
@@ -107,12 +133,8 @@ using depthwise_quad_kernel = void (*)(const depthwise_quad_work&) noexcept;
 template <class Arch>
 [[nodiscard]] depthwise_quad_kernel find_quad_kernel(std::size_t stride_h, std::size_t stride_w) noexcept {
     if (stride_w == 1)
-        return stride_h == 1   ? &depthwise_quad_run<Arch, 2, 1>
-               : stride_h == 2 ? &depthwise_quad_run<Arch, 2, 2>
-                               : &depthwise_quad_run<Arch, 2, 0>;
-    return stride_h == 1   ? &depthwise_quad_run<Arch, 1, 1>
-           : stride_h == 2 ? &depthwise_quad_run<Arch, 1, 2>
-                           : &depthwise_quad_run<Arch, 1, 0>;
+        return stride_h == 1 ? &depthwise_quad_run<Arch, 2, 1> : &depthwise_quad_run<Arch, 2, 0>;
+    return stride_h == 2 ? &depthwise_quad_run<Arch, 1, 2> : &depthwise_quad_run<Arch, 1, 0>;
 }
 
 } // namespace notch::detail

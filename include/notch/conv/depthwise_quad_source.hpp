@@ -1,9 +1,8 @@
 /// @file
-/// Source lines of a depthwise convolution become quad units: bytes of four columns side by side, up to 64 channels.
+/// Source lines of a depthwise convolution become pairs: bytes of two columns side by side, in up to 64 channels.
 ///
-/// Two pixels make a pair, two neighbouring pairs the units of all panels at once, so each pixel is loaded and interleaved
-/// once. Pixels beyond the borders are the zero point; those so close to the end of a line that a whole register cannot
-/// be read there are copied first.
+/// Pixels beyond the borders are the zero point; those so close to the end of a line that a whole register cannot be read
+/// there are copied first.
 #pragma once
 
 #include <notch/conv/depthwise_plan.hpp>
@@ -19,7 +18,7 @@
 
 namespace notch::detail {
 
-/// What units of some lines are made of.
+/// What the pairs of some lines are made of.
 struct depthwise_quad_lines_source {
     const std::uint8_t* source = nullptr; ///< the first channel of the group in the first pixel of the first line
     std::ptrdiff_t line_stride = 0;
@@ -30,9 +29,9 @@ struct depthwise_quad_lines_source {
     std::size_t channels = 0;   ///< of the group
     std::uint8_t zero_code = 0; ///< what padding holds
     std::size_t start = 0;      ///< first column of the padded line
-    std::size_t units = 0;      ///< of a line
+    std::size_t pairs = 0;      ///< of a line
     std::size_t lines = 0;
-    std::size_t line_bytes = 0; ///< between lines of units
+    std::size_t line_bytes = 0; ///< between lines of pairs
 };
 
 /// Where the codes of a column of a padded line can be read as a whole register: in the image, in a copy, or padding.
@@ -48,57 +47,40 @@ inline const std::uint8_t* quad_pixel(const depthwise_quad_lines_source& from, c
     return copy;
 }
 
-/// Makes the units of some lines of the image.
+/// Makes the pairs of some lines of the image.
 template <class Arch, bool Signed, std::size_t Panels>
-void make_quad_lines(const depthwise_quad_lines_source& from, std::byte* to) noexcept {
+void make_quad_lines(const depthwise_quad_lines_source& given, std::byte* to) noexcept {
     using ops = simd::depthwise_quads<Arch>;
-    using pair = typename ops::pair;
-    constexpr std::size_t bytes = Panels * simd::quad_unit_bytes;
-    constexpr std::size_t channels = Panels * simd::depthwise_channels;
-    std::uint8_t outside[3][channels]; // padding, copies of two pixels
+    constexpr std::size_t bytes = quad_pair_bytes<Arch>(Panels);
+    const depthwise_quad_lines_source from = given;             // what is stored could change the original
+    std::uint8_t outside[3][Panels * simd::depthwise_channels]; // padding, copies of two pixels
     std::memset(outside, from.zero_code, sizeof outside);
-    const std::size_t pairs = from.units + 1;
     // Pairs [first, last) can be read in place.
-    const std::size_t first = std::min((std::max(from.left, from.start) - from.start + 1) / 2, pairs);
+    const std::size_t first = std::min((std::max(from.left, from.start) - from.start + 1) / 2, from.pairs);
     const std::size_t end = from.left + from.readable;
-    const std::size_t last = std::clamp((std::max(end, from.start) - from.start) / 2, first, pairs);
+    const std::size_t last = std::clamp((std::max(end, from.start) - from.start) / 2, first, from.pairs);
     const std::ptrdiff_t next = from.pixel_stride;
     const std::uint8_t* line = from.source;
     for (std::size_t left = from.lines; left != 0; --left, line += from.line_stride, to += from.line_bytes) {
-        const auto border = [&](std::size_t k) NOTCH_LAMBDA_INLINE {
+        for (std::size_t k = 0; k < from.pairs; ++k) {
+            if (k == first && k < last) {
+                const std::uint8_t* pixel =
+                    line +
+                    (static_cast<std::ptrdiff_t>(from.start + 2 * k) - static_cast<std::ptrdiff_t>(from.left)) * next;
+                for (; k < last; ++k, pixel += 2 * next)
+                    ops::template store_pair<Panels, Signed>(to + k * bytes, pixel, pixel + next);
+                if (k == from.pairs)
+                    break;
+            }
             const std::size_t column = from.start + 2 * k;
-            const std::uint8_t* const a = quad_pixel(from, line, column, outside[0], outside[1]);
-            const std::uint8_t* const b = quad_pixel(from, line, column + 1, outside[0], outside[2]);
-            return ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(a),
-                                              ops::template load_pixel<Panels, Signed>(b));
-        };
-        const std::uint8_t* codes =
-            line +
-            (static_cast<std::ptrdiff_t>(from.start + 2 * first) - static_cast<std::ptrdiff_t>(from.left)) * next;
-        const auto inner = [&]() NOTCH_LAMBDA_INLINE {
-            const pair p = ops::template join<Panels>(ops::template load_pixel<Panels, Signed>(codes),
-                                                      ops::template load_pixel<Panels, Signed>(codes + next));
-            codes += 2 * next;
-            return p;
-        };
-        pair before = first != 0 || last == 0 ? border(0) : inner();
-        std::byte* unit = to;
-        const auto unit_before = [&](const pair& p) NOTCH_LAMBDA_INLINE {
-            ops::template store_units<Panels>(unit, before, p);
-            unit += bytes;
-            before = p;
-        };
-        std::size_t k = 1;
-        for (; k < first; ++k)
-            unit_before(border(k));
-        for (; k < last; ++k)
-            unit_before(inner());
-        for (; k < pairs; ++k)
-            unit_before(border(k));
+            ops::template store_pair<Panels, Signed>(to + k * bytes,
+                                                     quad_pixel(from, line, column, outside[0], outside[1]),
+                                                     quad_pixel(from, line, column + 1, outside[0], outside[2]));
+        }
     }
 }
 
-/// Makes the units of a group of panels.
+/// Makes the pairs of a group of panels.
 template <class Arch> class depthwise_quad_source {
 public:
     /// Of group number `group`.
@@ -119,17 +101,19 @@ public:
                                                             : problem_.width - behind;
     }
 
-    /// Panels of the units: a power of two.
+    /// Panels of the pairs: a power of two.
     [[nodiscard]] std::size_t panels() const noexcept { return panels_; }
     /// Outputs of the group.
     [[nodiscard]] std::size_t outputs() const noexcept { return count_; }
     /// The first of them.
     [[nodiscard]] std::size_t first_output() const noexcept { return output_; }
-    /// Bytes of a line of units.
-    [[nodiscard]] std::size_t line_bytes() const noexcept { return cut_.line_bytes / cut_.group_panels * panels_; }
+    /// Bytes of a line of pairs.
+    [[nodiscard]] std::size_t line_bytes() const noexcept {
+        return cut_.line_bytes / quad_pair_bytes<Arch>(cut_.group_panels) * quad_pair_bytes<Arch>(panels_);
+    }
 
-    /// Makes `lines` lines of `units` units from line `first` of the padded image on.
-    void make(std::size_t image, std::size_t first, std::size_t lines, std::size_t start, std::size_t units,
+    /// Makes `lines` lines of `pairs` pairs from line `first` of the padded image on.
+    void make(std::size_t image, std::size_t first, std::size_t lines, std::size_t start, std::size_t pairs,
               std::byte* to) const noexcept {
         // Lines [begin, end) lie in the image.
         const std::size_t begin = std::clamp<std::size_t>(problem_.top, first, first + lines);
@@ -152,7 +136,7 @@ public:
         from.channels = count_;
         from.zero_code = zero;
         from.start = start;
-        from.units = units;
+        from.pairs = pairs;
         from.lines = end - begin;
         from.line_bytes = line_bytes();
         to += (begin - first) * line_bytes();

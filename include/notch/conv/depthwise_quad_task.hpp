@@ -1,5 +1,5 @@
 /// @file
-/// One task of a depthwise convolution over quads: for each block, weights and source lines become units, sums are
+/// One task of a depthwise convolution over quads: for each block, weights become quads and source lines pairs, sums are
 /// computed in all panels of the group, stored.
 ///
 /// Blocks of a group that lie below one another come one after the other: the weights stay, and the lines that two blocks share
@@ -21,17 +21,13 @@
 
 namespace notch::detail {
 
-/// The operands of the weights of one panel: a unit of each row, and where its sums begin. `values` has room for the taps.
+/// The operands of the weights of one panel: the quads of each row, and where its sums begin. `values` has room for the taps.
 template <class Arch>
 void make_quad_weights(const depthwise_job& job, std::size_t panel, std::int8_t* values, std::byte* to) noexcept {
     const depthwise_header& head = job.weights->header();
     const std::int8_t* const taps = taps_of_panel<Arch>(*job.weights, head, panel, values);
-    for (std::size_t row = 0; row < simd::quad_taps; ++row, to += simd::quad_unit_bytes) {
-        const std::int8_t* pointers[simd::quad_taps];
-        for (std::size_t i = 0; i < simd::quad_taps; ++i)
-            pointers[i] = taps + (row * simd::quad_taps + i) * panel_columns;
-        simd::depthwise_quads<Arch>::unit_of_weights(pointers, to);
-    }
+    for (std::size_t row = 0; row < simd::quad_taps; ++row, to += simd::quad_bytes)
+        simd::depthwise_quads<Arch>::quads_of_weights(taps + row * simd::quad_taps * panel_columns, to);
     const auto zero = static_cast<std::uint32_t>(job.problem.zero_point + (job.problem.is_signed ? 128 : 0));
     const std::int32_t* const sums = job.weights->section<std::int32_t>(head.sums) + panel * panel_columns;
     auto* const start = reinterpret_cast<std::uint32_t*>(to);
@@ -91,7 +87,7 @@ private:
                     cut_.class_units(columns), source_ + kept * line_bytes);
         depthwise_quad_work work;
         work.line_bytes = line_bytes;
-        work.unit_step = source.panels() * simd::quad_unit_bytes;
+        work.pair_bytes = quad_pair_bytes<Arch>(source.panels());
         work.weights = weights_;
         work.panels = ceil_div(source.outputs(), channels);
         work.sums = tile_;

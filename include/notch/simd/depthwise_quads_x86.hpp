@@ -34,11 +34,6 @@ template <> struct depthwise_quads<sse41> {
     static constexpr std::size_t register_bytes = 16;
     using operand = __m128i;
     using sums = __m128i;
-    using pixel = __m128i;
-    struct pair {
-        __m128i low;
-        __m128i high;
-    };
 
     static NOTCH_INLINE operand load(const std::byte* from) noexcept {
         return _mm_load_si128(reinterpret_cast<const __m128i*>(from));
@@ -50,32 +45,41 @@ template <> struct depthwise_quads<sse41> {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), s);
     }
     static NOTCH_INLINE operand next_phase(operand w) noexcept { return _mm_slli_epi32(w, 8); }
-    static NOTCH_INLINE sums dot(sums s, const operand (&a)[3], const operand (&w)[3]) noexcept {
-        const __m128i words = _mm_add_epi16(_mm_add_epi16(_mm_maddubs_epi16(a[0], w[0]), _mm_maddubs_epi16(a[1], w[1])),
-                                            _mm_maddubs_epi16(a[2], w[2]));
+    static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
+        const __m128i words =
+            _mm_add_epi16(_mm_add_epi16(_mm_maddubs_epi16(a, u), _mm_maddubs_epi16(b, v)), _mm_maddubs_epi16(c, w));
         return _mm_add_epi32(s, _mm_madd_epi16(words, _mm_set1_epi16(1)));
     }
-    template <std::size_t Panels, bool Signed> static NOTCH_INLINE pixel load_pixel(const std::uint8_t* from) noexcept {
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE operand load_pixel(const std::uint8_t* from) noexcept {
         static_assert(Panels == 1);
         const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
         return Signed ? _mm_xor_si128(codes, _mm_set1_epi8(-128)) : codes;
     }
-    static NOTCH_INLINE pixel same_pixel(std::uint8_t byte) noexcept { return _mm_set1_epi8(static_cast<char>(byte)); }
-    template <std::size_t Panels> static NOTCH_INLINE pair join(pixel a, pixel b) noexcept {
-        return {_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b)};
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE void store_pair(std::byte* to, const std::uint8_t* left, const std::uint8_t* right) noexcept {
+        const __m128i a = load_pixel<Panels, Signed>(left);
+        const __m128i b = load_pixel<Panels, Signed>(right);
+        _mm_store_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi8(a, b));
+        _mm_store_si128(reinterpret_cast<__m128i*>(to + register_bytes), _mm_unpackhi_epi8(a, b));
     }
-    template <std::size_t Panels>
-    static NOTCH_INLINE void store_units(std::byte* to, const pair& left, const pair& right) noexcept {
-        auto* const unit = reinterpret_cast<__m128i*>(to);
-        _mm_store_si128(unit, _mm_unpacklo_epi16(left.low, right.low));
-        _mm_store_si128(unit + 1, _mm_unpackhi_epi16(left.low, right.low));
-        _mm_store_si128(unit + 2, _mm_unpacklo_epi16(left.high, right.high));
-        _mm_store_si128(unit + 3, _mm_unpackhi_epi16(left.high, right.high));
+    template <bool Odd> static NOTCH_INLINE operand quad(operand left, operand right) noexcept {
+        return Odd ? _mm_unpackhi_epi16(left, right) : _mm_unpacklo_epi16(left, right);
     }
-    static NOTCH_INLINE void unit_of_weights(const std::int8_t* const* taps, std::byte* to) noexcept {
-        const auto tap = [taps](std::size_t i)
-                             NOTCH_LAMBDA_INLINE { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps[i])); };
-        store_units<1>(to, join<1>(tap(0), tap(1)), join<1>(tap(2), _mm_setzero_si128()));
+    static NOTCH_INLINE void quads_of_weights(const std::int8_t* taps, std::byte* to) noexcept {
+        const auto tap = [taps](std::size_t i) NOTCH_LAMBDA_INLINE {
+            return _mm_loadu_si128(reinterpret_cast<const __m128i*>(taps + i * depthwise_channels));
+        };
+        const __m128i zero = _mm_setzero_si128();
+        const __m128i low = _mm_unpacklo_epi8(tap(0), tap(1));
+        const __m128i high = _mm_unpackhi_epi8(tap(0), tap(1));
+        const __m128i last_low = _mm_unpacklo_epi8(tap(2), zero);
+        const __m128i last_high = _mm_unpackhi_epi8(tap(2), zero);
+        auto* const at = reinterpret_cast<__m128i*>(to);
+        _mm_store_si128(at, _mm_unpacklo_epi16(low, last_low));
+        _mm_store_si128(at + 1, _mm_unpackhi_epi16(low, last_low));
+        _mm_store_si128(at + 2, _mm_unpacklo_epi16(high, last_high));
+        _mm_store_si128(at + 3, _mm_unpackhi_epi16(high, last_high));
     }
 };
 
@@ -85,11 +89,6 @@ template <> struct depthwise_quads<avx2> : depthwise_quads<sse41> {
     static constexpr std::size_t register_bytes = 32;
     using operand = __m256i;
     using sums = __m256i;
-    using pixel = __m256i;
-    struct pair {
-        __m256i low;
-        __m256i high;
-    };
 
     static NOTCH_INLINE operand load(const std::byte* from) noexcept {
         return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
@@ -101,13 +100,13 @@ template <> struct depthwise_quads<avx2> : depthwise_quads<sse41> {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), s);
     }
     static NOTCH_INLINE operand next_phase(operand w) noexcept { return _mm256_slli_epi32(w, 8); }
-    static NOTCH_INLINE sums dot(sums s, const operand (&a)[3], const operand (&w)[3]) noexcept {
-        const __m256i words =
-            _mm256_add_epi16(_mm256_add_epi16(_mm256_maddubs_epi16(a[0], w[0]), _mm256_maddubs_epi16(a[1], w[1])),
-                             _mm256_maddubs_epi16(a[2], w[2]));
+    static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
+        const __m256i words = _mm256_add_epi16(_mm256_add_epi16(_mm256_maddubs_epi16(a, u), _mm256_maddubs_epi16(b, v)),
+                                               _mm256_maddubs_epi16(c, w));
         return _mm256_add_epi32(s, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
     }
-    template <std::size_t Panels, bool Signed> static NOTCH_INLINE pixel load_pixel(const std::uint8_t* from) noexcept {
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE operand load_pixel(const std::uint8_t* from) noexcept {
         static_assert(Panels <= 2);
         const auto* const codes = reinterpret_cast<const __m128i*>(from);
         __m256i all{};
@@ -118,22 +117,16 @@ template <> struct depthwise_quads<avx2> : depthwise_quads<sse41> {
         all = _mm256_permutevar8x32_epi32(all, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
         return Signed ? _mm256_xor_si256(all, _mm256_set1_epi8(-128)) : all;
     }
-    static NOTCH_INLINE pixel same_pixel(std::uint8_t byte) noexcept {
-        return _mm256_set1_epi8(static_cast<char>(byte));
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE void store_pair(std::byte* to, const std::uint8_t* left, const std::uint8_t* right) noexcept {
+        const __m256i a = load_pixel<Panels, Signed>(left);
+        const __m256i b = load_pixel<Panels, Signed>(right);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to), _mm256_unpacklo_epi8(a, b));
+        if constexpr (Panels == 2)
+            _mm256_store_si256(reinterpret_cast<__m256i*>(to + register_bytes), _mm256_unpackhi_epi8(a, b));
     }
-    template <std::size_t Panels> static NOTCH_INLINE pair join(pixel a, pixel b) noexcept {
-        const __m256i low = _mm256_unpacklo_epi8(a, b);
-        return {low, Panels == 1 ? low : _mm256_unpackhi_epi8(a, b)};
-    }
-    template <std::size_t Panels>
-    static NOTCH_INLINE void store_units(std::byte* to, const pair& left, const pair& right) noexcept {
-        auto* const unit = reinterpret_cast<__m256i*>(to);
-        _mm256_store_si256(unit, _mm256_unpacklo_epi16(left.low, right.low));
-        _mm256_store_si256(unit + 1, _mm256_unpackhi_epi16(left.low, right.low));
-        if constexpr (Panels == 2) {
-            _mm256_store_si256(unit + 2, _mm256_unpacklo_epi16(left.high, right.high));
-            _mm256_store_si256(unit + 3, _mm256_unpackhi_epi16(left.high, right.high));
-        }
+    template <bool Odd> static NOTCH_INLINE operand quad(operand left, operand right) noexcept {
+        return Odd ? _mm256_unpackhi_epi16(left, right) : _mm256_unpacklo_epi16(left, right);
     }
 };
 
@@ -141,10 +134,8 @@ template <> struct depthwise_quads<avx2> : depthwise_quads<sse41> {
 /// Dot products of four bytes.
 template <> struct depthwise_quads<avx_vnni> : depthwise_quads<avx2> {
     static constexpr std::uint32_t largest_weight = 128;
-    static NOTCH_INLINE sums dot(sums s, const operand (&a)[3], const operand (&w)[3]) noexcept {
-        for (int i = 0; i < 3; ++i)
-            s = _mm256_dpbusd_avx_epi32(s, a[i], w[i]);
-        return s;
+    static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
+        return _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(s, a, u), b, v), c, w);
     }
 };
 #endif
@@ -155,23 +146,18 @@ template <> struct depthwise_quads<avx512bw> : depthwise_quads<sse41> {
     static constexpr std::size_t register_bytes = 64;
     using operand = __m512i;
     using sums = __m512i;
-    using pixel = __m512i;
-    struct pair {
-        __m512i low;
-        __m512i high;
-    };
 
     static NOTCH_INLINE operand load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
     static NOTCH_INLINE sums load_sums(const std::int32_t* from) noexcept { return _mm512_loadu_si512(from); }
     static NOTCH_INLINE void store(std::int32_t* to, sums s) noexcept { _mm512_storeu_si512(to, s); }
     static NOTCH_INLINE operand next_phase(operand w) noexcept { return _mm512_slli_epi32(w, 8); }
-    static NOTCH_INLINE sums dot(sums s, const operand (&a)[3], const operand (&w)[3]) noexcept {
-        const __m512i words =
-            _mm512_add_epi16(_mm512_add_epi16(_mm512_maddubs_epi16(a[0], w[0]), _mm512_maddubs_epi16(a[1], w[1])),
-                             _mm512_maddubs_epi16(a[2], w[2]));
+    static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
+        const __m512i words = _mm512_add_epi16(_mm512_add_epi16(_mm512_maddubs_epi16(a, u), _mm512_maddubs_epi16(b, v)),
+                                               _mm512_maddubs_epi16(c, w));
         return _mm512_add_epi32(s, _mm512_madd_epi16(words, _mm512_set1_epi16(1)));
     }
-    template <std::size_t Panels, bool Signed> static NOTCH_INLINE pixel load_pixel(const std::uint8_t* from) noexcept {
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE operand load_pixel(const std::uint8_t* from) noexcept {
         static_assert(Panels == 1 || Panels == 2 || Panels == 4);
         const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         __m512i all{};
@@ -184,22 +170,16 @@ template <> struct depthwise_quads<avx512bw> : depthwise_quads<sse41> {
         all = _mm512_permutexvar_epi32(lanes, all);
         return Signed ? _mm512_xor_si512(all, _mm512_set1_epi8(-128)) : all;
     }
-    static NOTCH_INLINE pixel same_pixel(std::uint8_t byte) noexcept {
-        return _mm512_set1_epi8(static_cast<char>(byte));
+    template <std::size_t Panels, bool Signed>
+    static NOTCH_INLINE void store_pair(std::byte* to, const std::uint8_t* left, const std::uint8_t* right) noexcept {
+        const __m512i a = load_pixel<Panels, Signed>(left);
+        const __m512i b = load_pixel<Panels, Signed>(right);
+        _mm512_store_si512(to, _mm512_unpacklo_epi8(a, b));
+        if constexpr (Panels == 4)
+            _mm512_store_si512(to + register_bytes, _mm512_unpackhi_epi8(a, b));
     }
-    template <std::size_t Panels> static NOTCH_INLINE pair join(pixel a, pixel b) noexcept {
-        const __m512i low = _mm512_unpacklo_epi8(a, b);
-        return {low, Panels < 4 ? low : _mm512_unpackhi_epi8(a, b)};
-    }
-    template <std::size_t Panels>
-    static NOTCH_INLINE void store_units(std::byte* to, const pair& left, const pair& right) noexcept {
-        _mm512_store_si512(to, _mm512_unpacklo_epi16(left.low, right.low));
-        if constexpr (Panels > 1)
-            _mm512_store_si512(to + 64, _mm512_unpackhi_epi16(left.low, right.low));
-        if constexpr (Panels == 4) {
-            _mm512_store_si512(to + 128, _mm512_unpacklo_epi16(left.high, right.high));
-            _mm512_store_si512(to + 192, _mm512_unpackhi_epi16(left.high, right.high));
-        }
+    template <bool Odd> static NOTCH_INLINE operand quad(operand left, operand right) noexcept {
+        return Odd ? _mm512_unpackhi_epi16(left, right) : _mm512_unpacklo_epi16(left, right);
     }
 };
 
@@ -207,15 +187,15 @@ template <> struct depthwise_quads<avx512bw> : depthwise_quads<sse41> {
 /// Dot products of four bytes.
 template <> struct depthwise_quads<avx512vnni> : depthwise_quads<avx512bw> {
     static constexpr std::uint32_t largest_weight = 128;
-    static NOTCH_INLINE sums dot(sums s, const operand (&a)[3], const operand (&w)[3]) noexcept {
-        for (int i = 0; i < 3; ++i) {
+    static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
 #if defined(__GNUC__) && !defined(__clang__)
-            // The intrinsic of gcc 12 leads to accumulators that are moved and spilled.
-            asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(a[i]), "v"(w[i]));
+        // The intrinsic of gcc 12 leads to accumulators that are moved and spilled.
+        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(a), "v"(u));
+        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(b), "v"(v));
+        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(c), "v"(w));
 #else
-            s = _mm512_dpbusd_epi32(s, a[i], w[i]);
+        s = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_dpbusd_epi32(s, a, u), b, v), c, w);
 #endif
-        }
         return s;
     }
 };
