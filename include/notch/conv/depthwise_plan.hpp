@@ -15,7 +15,8 @@
 #pragma once
 
 #include <notch/conv/depthwise_line.hpp>
-#include <notch/conv/depthwise_quad_line.hpp>
+#include <notch/conv/depthwise_problem.hpp>
+#include <notch/conv/depthwise_quad_plan.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
 
@@ -25,38 +26,6 @@
 #include <numeric>
 
 namespace notch::detail {
-
-/// All numbers of a depthwise convolution. Strides count elements. Source codes are int8 where is_signed.
-struct depthwise_problem {
-    const std::uint8_t* source = nullptr;
-    bool is_signed = false;
-    std::int32_t zero_point = 0;
-    std::size_t images = 1;
-    std::size_t height = 0;
-    std::size_t width = 0;
-    std::size_t channels = 0;
-    std::ptrdiff_t image_stride = 0;
-    std::ptrdiff_t line_stride = 0;
-    std::ptrdiff_t pixel_stride = 0;
-    std::ptrdiff_t channel_stride = 1;
-    std::size_t multiplier = 1; ///< outputs per channel
-    std::size_t kernel_h = 1;
-    std::size_t kernel_w = 1;
-    std::size_t out_height = 0;
-    std::size_t out_width = 0;
-    std::size_t stride_h = 1;
-    std::size_t stride_w = 1;
-    std::size_t dilation_h = 1;
-    std::size_t dilation_w = 1;
-    std::size_t top = 0;                ///< padded lines above
-    std::size_t left = 0;               ///< padded columns on the left
-    std::uint32_t largest_weight = 128; ///< in magnitude
-
-    /// Output channels.
-    [[nodiscard]] std::size_t outputs() const noexcept { return channels * multiplier; }
-    /// Bytes of the source.
-    [[nodiscard]] std::size_t source_bytes() const noexcept { return images * height * width * channels; }
-};
 
 /// Units of columns, and the cut into pieces.
 struct depthwise_cut {
@@ -71,10 +40,10 @@ struct depthwise_cut {
     std::size_t tile_lines = 1;    ///< output lines of a tile
     std::size_t source_lines = 1;  ///< source lines of a block
     std::size_t column_blocks = 1;
-    std::size_t line_blocks = 1;  ///< of an image
-    std::size_t groups = 1;       ///< of outputs: pieces of a block
-    std::size_t group_panels = 1; ///< panels of a group
-    bool is_quad = false;         ///< units are quads
+    std::size_t line_blocks = 1; ///< of an image
+    std::size_t panels = 1;
+    bool is_quad = false; ///< taken over quads, cut as `quads` says
+    quad_cut quads{};
     std::size_t tasks = 1;
     std::size_t line_bytes = 0;   ///< units of a source line
     std::size_t weight_bytes = 0; ///< operands of a panel
@@ -110,14 +79,6 @@ inline constexpr std::size_t depthwise_least_columns = 8;
 inline constexpr std::size_t depthwise_block_bytes = std::size_t{10} << 10;
 /// What a line costs beside its units, in units.
 inline constexpr std::size_t depthwise_line_cost = 3;
-/// Bytes of units of quads that are kept in the first-level cache.
-inline constexpr std::size_t quad_block_bytes = std::size_t{20} << 10;
-/// Output lines of a block of quads, where there are as many.
-inline constexpr std::size_t quad_least_lines = 4;
-/// Fewest columns of a block of quads, where there are more.
-inline constexpr std::size_t quad_least_columns = 8;
-/// Registers of sums of a tile of quads.
-inline constexpr std::size_t quad_tile = 128;
 /// Workspace beyond the size of the source.
 inline constexpr std::size_t depthwise_spare_bytes = std::size_t{60} << 10;
 
@@ -155,54 +116,17 @@ inline void choose_depthwise_block(depthwise_cut& cut, const depthwise_problem& 
     cut.tile_lines = std::clamp<std::size_t>(depthwise_tile / cut.block_columns, 1, cut.block_lines);
 }
 
-/// True where a convolution is taken over quads.
-template <class Arch> [[nodiscard]] bool takes_quads(const depthwise_problem& problem) noexcept {
-    return problem.largest_weight <= simd::depthwise_quads<Arch>::largest_weight && problem.multiplier == 1 &&
-           problem.channel_stride == 1 && problem.kernel_h == simd::quad_taps && problem.kernel_w == simd::quad_taps &&
-           problem.stride_w <= 2 && problem.dilation_h == 1 && problem.dilation_w == 1;
-}
-
-/// Chooses blocks of quads: the widest that leave room for some lines.
-inline void choose_quad_block(depthwise_cut& cut, const depthwise_problem& problem) noexcept {
-    const std::size_t reach = simd::quad_taps;
-    const std::size_t wanted =
-        (std::min<std::size_t>(problem.out_height, quad_least_lines) - 1) * problem.stride_h + reach;
-    for (std::size_t parts = 1;; ++parts) {
-        const std::size_t columns = ceil_div(problem.out_width, parts);
-        const std::size_t line_bytes = cut.class_units(columns) * cut.unit_bytes;
-        if (wanted * line_bytes > quad_block_bytes && columns > quad_least_columns)
-            continue;
-        const std::size_t room = quad_block_bytes / line_bytes;
-        const std::size_t most = room > reach ? (room - reach) / problem.stride_h + 1 : 1;
-        const std::size_t even = most > 2 ? most / 2 * 2 : most;
-        cut.block_columns = columns;
-        cut.block_lines = std::min(even, problem.out_height);
-        break;
-    }
-    cut.source_lines = (cut.block_lines - 1) * problem.stride_h + reach;
-    cut.column_blocks = ceil_div(problem.out_width, cut.block_columns);
-    cut.line_blocks = ceil_div(problem.out_height, cut.block_lines);
-    cut.line_bytes = cut.class_units(cut.block_columns) * cut.unit_bytes;
-    cut.tile_lines = std::clamp<std::size_t>(quad_tile / (cut.block_columns * cut.group_panels) / 2 * 2, 2,
-                                             std::max<std::size_t>(cut.block_lines, 2));
-}
-
 /// Cuts a depthwise convolution over quads.
-template <class Arch> [[nodiscard]] depthwise_cut cut_quads(const depthwise_problem& problem) noexcept {
+template <class Arch>
+[[nodiscard]] depthwise_cut cut_over_quads(const depthwise_problem& problem, std::size_t tasks) noexcept {
     depthwise_cut cut;
     cut.is_quad = true;
-    cut.class_stride = problem.stride_w;
-    cut.phases = problem.stride_w == 1 ? 2 : 1;
-    cut.unit_columns = 2;
-    const std::size_t panels = ceil_div(problem.outputs(), simd::depthwise_channels);
-    const std::size_t most = simd::depthwise_quads<Arch>::register_bytes / simd::depthwise_channels;
-    while (cut.group_panels < std::min(panels, most))
-        cut.group_panels *= 2;
-    cut.groups = ceil_div(panels, cut.group_panels);
-    cut.unit_bytes = quad_pair_bytes<Arch>(cut.group_panels);
-    cut.units = 2; // pairs of the first quad
-    choose_quad_block(cut, problem);
-    cut.weight_bytes = cut.group_panels * quad_weight_bytes;
+    cut.quads = cut_quads<Arch>(problem, tasks);
+    cut.unit_columns = 4;
+    cut.unit_bytes = simd::quad_bytes;
+    cut.block_columns = cut.quads.columns;
+    cut.block_lines = cut.quads.lines;
+    cut.task_bytes = cut.quads.task_bytes();
     return cut;
 }
 
@@ -217,24 +141,24 @@ template <class Arch> [[nodiscard]] depthwise_cut cut_units(const depthwise_prob
     cut.phases = depthwise_phases<Arch>(cut.class_stride);
     cut.unit_columns = ops::columns;
     cut.unit_bytes = ops::unit_bytes;
-    cut.groups = ceil_div(problem.outputs(), simd::depthwise_channels);
+    cut.panels = ceil_div(problem.outputs(), simd::depthwise_channels);
     choose_depthwise_block(cut, problem);
     cut.weight_bytes = round_up(cut.phases * problem.kernel_h * cut.units * cut.unit_bytes, 64);
+    cut.tile_bytes = cut.tile_lines * cut.block_columns * simd::depthwise_channels * sizeof(std::int32_t);
+    cut.value_bytes = round_up((problem.kernel_h * problem.kernel_w + 1) * simd::depthwise_channels, 64);
+    cut.task_bytes =
+        round_up(cut.source_lines * cut.line_bytes, 64) + cut.weight_bytes + cut.tile_bytes + cut.value_bytes;
     return cut;
 }
 
 /// Cuts a depthwise convolution with outputs for an instruction set.
 template <class Arch>
 [[nodiscard]] depthwise_cut cut_depthwise(const depthwise_problem& problem, std::size_t tasks) noexcept {
-    depthwise_cut cut = takes_quads<Arch>(problem) ? cut_quads<Arch>(problem) : cut_units<Arch>(problem);
-    const std::size_t group_channels = cut.group_panels * simd::depthwise_channels;
-    cut.tile_bytes = cut.tile_lines * cut.block_columns * group_channels * sizeof(std::int32_t);
-    cut.value_bytes = round_up((problem.kernel_h * problem.kernel_w + 1) * simd::depthwise_channels, 64);
-    cut.task_bytes =
-        round_up(cut.source_lines * cut.line_bytes, 64) + cut.weight_bytes + cut.tile_bytes + cut.value_bytes;
+    depthwise_cut cut = takes_quads<Arch>(problem) ? cut_over_quads<Arch>(problem, tasks) : cut_units<Arch>(problem);
     // Tasks must not multiply the workspace beyond the size of the source.
     const std::size_t most = (problem.source_bytes() + depthwise_spare_bytes) / cut.task_bytes;
-    const std::size_t pieces = problem.images * cut.line_blocks * cut.column_blocks * cut.groups;
+    const std::size_t pieces =
+        cut.is_quad ? cut.quads.pieces() : problem.images * cut.line_blocks * cut.column_blocks * cut.panels;
     cut.tasks = std::clamp<std::size_t>(tasks, 1, std::max<std::size_t>(std::min(most, pieces), 1));
     return cut;
 }

@@ -26,14 +26,17 @@ template <class Arch> [[nodiscard]] constexpr std::size_t quad_pair_bytes(std::s
     return std::max(2 * panels * simd::depthwise_channels, simd::depthwise_quads<Arch>::register_bytes);
 }
 
+/// Most source lines of a call.
+inline constexpr std::size_t quad_rows = 27;
+
 /// The work of one call: some output lines of some panels.
 struct depthwise_quad_work {
-    const std::byte* source = nullptr;  ///< the first pair of the first line
-    std::size_t line_bytes = 0;         ///< between source lines
+    const std::byte* rows[quad_rows]{}; ///< the first pair of each source line
+    std::size_t offset = 0;             ///< bytes from there to that of the first panel
     std::size_t pair_bytes = 0;         ///< of a pair
     const std::byte* weights = nullptr; ///< of the first panel, quad_weight_bytes each
     std::size_t panels = 1;
-    std::size_t stride_h = 1;     ///< source lines between output lines
+    std::size_t row_step = 1;     ///< source lines between output lines: 1, 2, or 3 where they share none
     std::size_t count = 0;        ///< outputs of a line
     std::size_t lines = 1;        ///< output lines
     std::int32_t* sums = nullptr; ///< of the first output: 16 of each panel
@@ -51,13 +54,13 @@ template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride,
 
     /// Outputs of one quad; `Made` of the phases. `left`: the pairs on its left, which become those on its right.
     template <std::size_t Made>
-    static NOTCH_INLINE void outputs(operand (&left)[rows], const std::byte* right, std::size_t line_bytes,
+    static NOTCH_INLINE void outputs(operand (&left)[rows], const std::byte* const (&lines)[rows], std::size_t at,
                                      const operand (&w)[2][taps], sums start, std::int32_t* to, std::size_t step,
                                      std::size_t line_step) noexcept {
         operand a[rows];
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < rows; ++r) {
-            const operand next = ops::load(right + r * line_bytes);
+            const operand next = ops::load(lines[r] + at);
             a[r] = ops::template quad<Odd>(left[r], next);
             left[r] = next;
         }
@@ -69,28 +72,31 @@ template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride,
                                                                    a[l * Stride + 2], w[p][0], w[p][1], w[p][2]));
     }
 
-    static NOTCH_INLINE void run(const depthwise_quad_work& work, const std::byte* source, const operand (&w)[2][taps],
-                                 sums start, std::int32_t* to) noexcept {
-        const std::size_t line_bytes = work.line_bytes;
+    /// Of the lines that begin with source line `first`, `offset` bytes from its first pair.
+    static NOTCH_INLINE void run(const depthwise_quad_work& work, std::size_t first, std::size_t offset,
+                                 const operand (&w)[2][taps], sums start, std::int32_t* to) noexcept {
         const std::size_t pair_bytes = work.pair_bytes;
         const std::size_t step = work.sums_stride;
         const std::size_t line_step = work.count * step;
+        const std::byte* lines[rows];
         operand left[rows];
 #pragma GCC unroll 8
-        for (std::size_t r = 0; r < rows; ++r)
-            left[r] = ops::load(source + r * line_bytes);
-        source += pair_bytes;
-        for (std::size_t n = work.count / Phases; n != 0; --n, source += pair_bytes, to += Phases * step)
-            outputs<Phases>(left, source, line_bytes, w, start, to, step, line_step);
+        for (std::size_t r = 0; r < rows; ++r) {
+            lines[r] = work.rows[first + r] + offset;
+            left[r] = ops::load(lines[r]);
+        }
+        std::size_t at = pair_bytes;
+        for (std::size_t n = work.count / Phases; n != 0; --n, at += pair_bytes, to += Phases * step)
+            outputs<Phases>(left, lines, at, w, start, to, step, line_step);
         if (Phases > 1 && work.count % Phases != 0)
-            outputs<1>(left, source, line_bytes, w, start, to, step, line_step);
+            outputs<1>(left, lines, at, w, start, to, step, line_step);
     }
 };
 
 /// Some lines of one register of channels.
 template <class Arch, std::size_t Phases, std::size_t Stride, bool Odd>
-NOTCH_INLINE void depthwise_quad_register(const depthwise_quad_work& work, const std::byte* source,
-                                          const std::byte* weights, std::int32_t* to) noexcept {
+NOTCH_INLINE void depthwise_quad_register(const depthwise_quad_work& work, std::size_t offset, const std::byte* weights,
+                                          std::int32_t* to) noexcept {
     using ops = simd::depthwise_quads<Arch>;
     constexpr std::size_t taps = simd::quad_taps;
     typename ops::operand w[2][taps];
@@ -101,12 +107,14 @@ NOTCH_INLINE void depthwise_quad_register(const depthwise_quad_work& work, const
     }
     const auto start = ops::load_sums(reinterpret_cast<const std::int32_t*>(weights + taps * simd::quad_bytes));
     const std::size_t line_step = work.count * work.sums_stride;
-    std::size_t left = work.lines;
+    std::size_t line = 0;
     if constexpr (Stride != 0)
-        for (; left >= 2; left -= 2, source += 2 * Stride * work.line_bytes, to += 2 * line_step)
-            depthwise_quad_lines<Arch, Phases, 2, Stride, Odd>::run(work, source, w, start, to);
-    for (; left != 0; --left, source += work.stride_h * work.line_bytes, to += line_step)
-        depthwise_quad_lines<Arch, Phases, 1, 1, Odd>::run(work, source, w, start, to);
+        for (; line + 2 <= work.lines; line += 2)
+            depthwise_quad_lines<Arch, Phases, 2, Stride, Odd>::run(work, line * Stride, offset, w, start,
+                                                                    to + line * line_step);
+    for (; line < work.lines; ++line)
+        depthwise_quad_lines<Arch, Phases, 1, 1, Odd>::run(work, line * work.row_step, offset, w, start,
+                                                           to + line * line_step);
 }
 
 /// Computes some lines. Stride: source lines between output lines, 0 where they share none.
@@ -117,12 +125,12 @@ void depthwise_quad_run(const depthwise_quad_work& call) noexcept {
     const depthwise_quad_work work = call;                   // what is stored could change the original
     for (std::size_t i = 0; i < work.panels * slices; ++i) {
         const std::byte* const weights = work.weights + i / slices * quad_weight_bytes + i % slices * bytes;
-        const std::byte* const source = work.source + i / 2 * bytes;
+        const std::size_t offset = work.offset + i / 2 * bytes;
         std::int32_t* const to = work.sums + i * bytes / sizeof(std::int32_t);
         if (i % 2 == 0)
-            depthwise_quad_register<Arch, Phases, Stride, false>(work, source, weights, to);
+            depthwise_quad_register<Arch, Phases, Stride, false>(work, offset, weights, to);
         else
-            depthwise_quad_register<Arch, Phases, Stride, true>(work, source, weights, to);
+            depthwise_quad_register<Arch, Phases, Stride, true>(work, offset, weights, to);
     }
 }
 

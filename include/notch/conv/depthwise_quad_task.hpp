@@ -1,9 +1,5 @@
 /// @file
-/// One task of a depthwise convolution over quads: for each block, weights become quads and source lines pairs, sums are
-/// computed in all panels of the group, stored.
-///
-/// Blocks of a group that lie below one another come one after the other: the weights stay, and the lines that two blocks share
-/// are moved instead of made again.
+/// One task of a depthwise convolution over quads: some blocks of some sets of channels (depthwise_quad_plan.hpp).
 #pragma once
 
 #include <notch/conv/depthwise_plan.hpp>
@@ -17,7 +13,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 namespace notch::detail {
 
@@ -42,76 +37,135 @@ template <class Arch, class Store> class depthwise_quad_task {
 
 public:
     depthwise_quad_task(const depthwise_job& job, const Store& store, std::byte* workspace) noexcept
-        : job_(job), problem_(job.problem), cut_(job.cut), store_(store), source_(workspace),
-          weights_(source_ + round_up(cut_.source_lines * cut_.line_bytes, 64)),
-          tile_(reinterpret_cast<std::int32_t*>(weights_ + cut_.weight_bytes)),
-          values_(reinterpret_cast<std::int8_t*>(weights_ + cut_.weight_bytes + cut_.tile_bytes)),
-          kernel_(find_quad_kernel<Arch>(problem_.stride_h, problem_.stride_w)) {}
+        : job_(job), problem_(job.problem), cut_(job.cut.quads), store_(store), ring_(workspace),
+          tile_(reinterpret_cast<std::int32_t*>(ring_ + cut_.ring * cut_.line_bytes)),
+          weights_(ring_ + cut_.ring * cut_.line_bytes + cut_.tile_bytes),
+          values_(reinterpret_cast<std::int8_t*>(weights_ + cut_.weight_bytes())),
+          kernel_(find_quad_kernel<Arch>(problem_.stride_h, problem_.stride_w)) {
+        work_.row_step = cut_.row_step;
+        work_.sums = tile_;
+        from_.problem = &problem_;
+        from_.row_step = cut_.row_step;
+        from_.ring = cut_.ring;
+        from_.line_bytes = cut_.line_bytes;
+    }
 
-    /// Computes task number `task`: some blocks of some groups.
+    /// Computes task number `task`.
     void run(std::size_t task) noexcept {
-        const std::size_t blocks = problem_.images * cut_.line_blocks * cut_.column_blocks;
-        const std::size_t end = part_begin(blocks * cut_.groups, cut_.tasks, task + 1);
-        std::size_t piece = part_begin(blocks * cut_.groups, cut_.tasks, task);
+        const std::size_t blocks = cut_.blocks();
+        const std::size_t end = part_begin(cut_.pieces(), job_.cut.tasks, task + 1);
+        std::size_t piece = part_begin(cut_.pieces(), job_.cut.tasks, task);
         while (piece < end) {
-            const std::size_t group = piece / blocks;
-            const std::size_t group_end = std::min((group + 1) * blocks, end);
-            const depthwise_quad_source<Arch> source(job_, group);
-            for (std::size_t p = 0; p < ceil_div(source.outputs(), channels); ++p)
-                make_quad_weights<Arch>(job_, group * cut_.group_panels + p, values_, weights_ + p * quad_weight_bytes);
-            for (bool follows = false; piece < group_end; ++piece, follows = true) {
+            const std::size_t set = piece / blocks;
+            begin_set(set);
+            for (const std::size_t set_end = std::min((set + 1) * blocks, end); piece < set_end; ++piece) {
                 const std::size_t block = piece % blocks;
                 const std::size_t column_block = block / cut_.line_blocks;
-                const std::size_t line_block = block % cut_.line_blocks;
-                run_block(source, column_block / cut_.column_blocks, line_block, column_block % cut_.column_blocks,
-                          follows && line_block != 0);
+                run_block(column_block / cut_.column_blocks, block % cut_.line_blocks,
+                          column_block % cut_.column_blocks);
             }
         }
     }
 
 private:
-    void run_block(const depthwise_quad_source<Arch>& source, std::size_t image, std::size_t line_block,
-                   std::size_t column_block, bool follows) noexcept {
-        const std::size_t y = line_block * cut_.block_lines;
-        const std::size_t lines = std::min(cut_.block_lines, problem_.out_height - y);
-        const std::size_t x = column_block * cut_.block_columns;
-        const std::size_t columns = std::min(cut_.block_columns, problem_.out_width - x);
-        const std::size_t line_bytes = source.line_bytes();
-        const std::size_t needed = (lines - 1) * problem_.stride_h + simd::quad_taps;
-        std::size_t kept = 0;
-        if (follows && problem_.stride_h < simd::quad_taps) {
-            kept = simd::quad_taps - problem_.stride_h;
-            std::memmove(source_, source_ + cut_.block_lines * problem_.stride_h * line_bytes, kept * line_bytes);
+    /// What is needed of one group.
+    struct group {
+        std::size_t first = 0;    ///< output
+        std::size_t outputs = 0;  ///< of the group
+        std::size_t panels = 1;   ///< of its pairs: a power of two
+        std::size_t readable = 0; ///< pixels of a line where all of them can be read
+    };
+
+    [[nodiscard]] group group_of(std::size_t number) const noexcept {
+        group g;
+        g.first = number * cut_.group_panels * channels;
+        g.outputs = std::min(cut_.group_panels * channels, problem_.outputs() - g.first);
+        while (g.panels * channels < g.outputs)
+            g.panels *= 2;
+        g.readable = problem_.width;
+        const std::size_t read = g.panels * channels;
+        if (read != g.outputs) { // pixels at the end of a line may be too close to it to be read as whole registers
+            const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
+            const std::size_t behind = ceil_div(read - g.outputs, problem_.channels);
+            g.readable = !is_dense || problem_.width <= behind ? 0 : problem_.width - behind;
         }
-        source.make(image, y * problem_.stride_h + kept, needed - kept, x * problem_.stride_w,
-                    cut_.class_units(columns), source_ + kept * line_bytes);
-        depthwise_quad_work work;
-        work.line_bytes = line_bytes;
-        work.pair_bytes = quad_pair_bytes<Arch>(source.panels());
-        work.weights = weights_;
-        work.panels = ceil_div(source.outputs(), channels);
-        work.sums = tile_;
-        work.stride_h = problem_.stride_h;
-        work.count = columns;
-        work.sums_stride = source.panels() * channels;
-        for (std::size_t line = 0; line < lines; line += work.lines) {
-            work.lines = std::min(cut_.tile_lines, lines - line);
-            work.source = source_ + line * problem_.stride_h * line_bytes;
-            kernel_(work);
-            store_(tile_, image, y + line, x, work.lines, columns, source.first_output(), source.outputs(),
-                   work.sums_stride);
+        return g;
+    }
+
+    /// The weights of a set.
+    void begin_set(std::size_t set) noexcept {
+        first_group_ = set * cut_.set_groups;
+        group_count_ = std::min(cut_.set_groups, cut_.groups - first_group_);
+        const std::size_t first = first_group_ * cut_.group_panels;
+        const std::size_t panels = ceil_div(problem_.outputs(), channels);
+        for (std::size_t p = 0; p < group_count_ * cut_.group_panels && first + p < panels; ++p)
+            make_quad_weights<Arch>(job_, first + p, values_, weights_ + p * quad_weight_bytes);
+    }
+
+    void run_block(std::size_t image, std::size_t line_block, std::size_t column_block) noexcept {
+        const std::size_t y = line_block * cut_.lines;
+        const std::size_t lines = std::min(cut_.lines, problem_.out_height - y);
+        const std::size_t x = column_block * cut_.columns;
+        work_.count = std::min(cut_.columns, problem_.out_width - x);
+        from_.start = x * problem_.stride_w;
+        from_.pairs = quad_cut::pairs_of(work_.count, problem_.stride_w);
+        from_.line = y * problem_.stride_h;
+        from_.end = 0;
+        for (std::size_t line = 0; line < lines; line += work_.lines) {
+            work_.lines = std::min(cut_.tile_lines, lines - line);
+            const std::size_t first = line * cut_.row_step;
+            from_.row = std::max(from_.end, first);
+            from_.end = first + (work_.lines - 1) * cut_.row_step + simd::quad_taps;
+            for (std::size_t row = first, slot = first % cut_.ring; row < from_.end; ++row) {
+                work_.rows[row - first] = ring_ + slot * cut_.line_bytes;
+                slot = slot + 1 == cut_.ring ? 0 : slot + 1;
+            }
+            for (std::size_t g = 0; g < group_count_; ++g)
+                make(group_of(first_group_ + g), image, g);
+            for (std::size_t g = 0; g < group_count_; ++g)
+                compute(group_of(first_group_ + g), image, y + line, x, g);
         }
+    }
+
+    /// Bytes between the groups of a line.
+    [[nodiscard]] std::size_t plane(std::size_t number) const noexcept {
+        return number * from_.pairs * quad_pair_bytes<Arch>(cut_.group_panels);
+    }
+
+    void make(const group& g, std::size_t image, std::size_t number) noexcept {
+        from_.source = problem_.source + static_cast<std::ptrdiff_t>(image) * problem_.image_stride +
+                       static_cast<std::ptrdiff_t>(g.first);
+        from_.readable = g.readable;
+        from_.channels = g.outputs;
+        if (problem_.is_signed)
+            make_quad_lines<Arch, true>(from_, g.panels, ring_ + plane(number));
+        else
+            make_quad_lines<Arch, false>(from_, g.panels, ring_ + plane(number));
+    }
+
+    void compute(const group& g, std::size_t image, std::size_t y, std::size_t x, std::size_t number) noexcept {
+        work_.offset = plane(number);
+        work_.pair_bytes = quad_pair_bytes<Arch>(g.panels);
+        work_.weights = weights_ + number * cut_.group_panels * quad_weight_bytes;
+        work_.panels = ceil_div(g.outputs, channels);
+        work_.sums_stride = g.panels * channels;
+        kernel_(work_);
+        store_(tile_, image, y, x, work_.lines, work_.count, g.first, g.outputs, work_.sums_stride);
     }
 
     const depthwise_job& job_;
     const depthwise_problem& problem_;
-    const depthwise_cut& cut_;
+    const quad_cut& cut_;
     const Store& store_;
-    std::byte* source_;
-    std::byte* weights_;
+    std::byte* ring_;
     std::int32_t* tile_;
+    std::byte* weights_;
     std::int8_t* values_;
     depthwise_quad_kernel kernel_;
+    depthwise_quad_work work_{};
+    depthwise_quad_lines_source from_{};
+    std::size_t first_group_ = 0;
+    std::size_t group_count_ = 0;
 };
 
 } // namespace notch::detail

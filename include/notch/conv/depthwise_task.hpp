@@ -55,13 +55,13 @@ public:
 
     /// Computes task number `task`: some pieces, which are panels of blocks.
     void run(std::size_t task) noexcept {
-        const std::size_t pieces = problem_.images * cut_.line_blocks * cut_.column_blocks * cut_.groups;
+        const std::size_t pieces = problem_.images * cut_.line_blocks * cut_.column_blocks * cut_.panels;
         const std::size_t end = part_begin(pieces, cut_.tasks, task + 1);
         for (std::size_t piece = part_begin(pieces, cut_.tasks, task); piece < end; ++piece) {
-            const std::size_t block = piece / cut_.groups;
+            const std::size_t block = piece / cut_.panels;
             const std::size_t line_block = block / cut_.column_blocks;
             run_block(line_block / cut_.line_blocks, line_block % cut_.line_blocks, block % cut_.column_blocks,
-                      piece % cut_.groups);
+                      piece % cut_.panels);
         }
     }
 
