@@ -23,7 +23,7 @@
 namespace notch::detail {
 
 /// Bytes of pairs and of sums that are kept in the first-level cache.
-inline constexpr std::size_t quad_ring_bytes = std::size_t{24} << 10;
+inline constexpr std::size_t quad_ring_bytes = std::size_t{20} << 10;
 inline constexpr std::size_t quad_tile_bytes = std::size_t{15} << 10;
 /// Pixels of a tile of short lines.
 inline constexpr std::size_t quad_tile = 56;
@@ -83,12 +83,15 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
     cut.row_step = std::min(problem.stride_h, simd::quad_taps);
     const std::size_t pair_bytes = quad_pair_bytes<Arch>(cut.group_panels);
     const std::size_t two_lines = std::min<std::size_t>(problem.out_height, 2);
-    const std::size_t ring = (two_lines - 1) * cut.row_step + simd::quad_taps;
 
     // Columns for two lines of one group, then as many groups as fit.
     const std::size_t sum_bytes = cut.group_panels * simd::depthwise_channels * sizeof(std::int32_t);
+    const auto ring_bytes = [&](std::size_t lines, std::size_t columns, std::size_t groups) {
+        return ((lines - 1) * cut.row_step + simd::quad_taps) * groups * quad_cut::pairs_of(columns, problem.stride_w) *
+               pair_bytes;
+    };
     const auto fits = [&](std::size_t columns, std::size_t groups) {
-        return ring * groups * quad_cut::pairs_of(columns, problem.stride_w) * pair_bytes <= quad_ring_bytes &&
+        return ring_bytes(two_lines, columns, groups) <= quad_ring_bytes &&
                two_lines * columns * sum_bytes <= quad_tile_bytes;
     };
     std::size_t parts = 1;
@@ -100,13 +103,16 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
         ++parts;
     cut.columns = columns_of(parts);
     cut.column_blocks = ceil_div(problem.out_width, cut.columns);
-    // Tiles of short lines have more of them.
+    // Tiles of short lines have more of them, unless fewer lines leave room for all groups.
     const std::size_t by_rows = (quad_rows - simd::quad_taps) / cut.row_step + 1;
-    const std::size_t lines = std::min({by_rows, std::max(quad_tile / cut.columns, two_lines), problem.out_height});
+    std::size_t lines = std::min({by_rows, std::max(quad_tile / cut.columns, two_lines), problem.out_height});
+    if (cut.groups > 1 && fits(cut.columns, cut.groups))
+        while (lines > two_lines && ring_bytes(lines, cut.columns, cut.groups) > quad_ring_bytes)
+            --lines;
     cut.tile_lines = lines == problem.out_height ? lines : std::max<std::size_t>(lines / 2 * 2, 1);
     cut.ring = (cut.tile_lines - 1) * cut.row_step + simd::quad_taps;
-    const std::size_t group_bytes = cut.ring * quad_cut::pairs_of(cut.columns, problem.stride_w) * pair_bytes;
-    const std::size_t groups = std::clamp<std::size_t>(quad_ring_bytes / group_bytes, 1, cut.groups);
+    const std::size_t groups =
+        std::clamp<std::size_t>(quad_ring_bytes / ring_bytes(cut.tile_lines, cut.columns, 1), 1, cut.groups);
     cut.sets = ceil_div(cut.groups, groups);
     cut.set_groups = ceil_div(cut.groups, cut.sets);
     cut.sets = ceil_div(cut.groups, cut.set_groups);

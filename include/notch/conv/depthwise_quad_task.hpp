@@ -68,31 +68,7 @@ public:
     }
 
 private:
-    /// What is needed of one group.
-    struct group {
-        std::size_t first = 0;    ///< output
-        std::size_t outputs = 0;  ///< of the group
-        std::size_t panels = 1;   ///< of its pairs: a power of two
-        std::size_t readable = 0; ///< pixels of a line where all of them can be read
-    };
-
-    [[nodiscard]] group group_of(std::size_t number) const noexcept {
-        group g;
-        g.first = number * cut_.group_panels * channels;
-        g.outputs = std::min(cut_.group_panels * channels, problem_.outputs() - g.first);
-        while (g.panels * channels < g.outputs)
-            g.panels *= 2;
-        g.readable = problem_.width;
-        const std::size_t read = g.panels * channels;
-        if (read != g.outputs) { // pixels at the end of a line may be too close to it to be read as whole registers
-            const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
-            const std::size_t behind = ceil_div(read - g.outputs, problem_.channels);
-            g.readable = !is_dense || problem_.width <= behind ? 0 : problem_.width - behind;
-        }
-        return g;
-    }
-
-    /// The weights of a set.
+    /// The weights of a set, and how its pixels are read.
     void begin_set(std::size_t set) noexcept {
         first_group_ = set * cut_.set_groups;
         group_count_ = std::min(cut_.set_groups, cut_.groups - first_group_);
@@ -100,6 +76,25 @@ private:
         const std::size_t panels = ceil_div(problem_.outputs(), channels);
         for (std::size_t p = 0; p < group_count_ * cut_.group_panels && first + p < panels; ++p)
             make_quad_weights<Arch>(job_, first + p, values_, weights_ + p * quad_weight_bytes);
+
+        constexpr std::size_t full = simd::depthwise_quads<Arch>::register_bytes;
+        const std::size_t outputs = std::min(group_count_ * cut_.group_panels * channels,
+                                             problem_.outputs() - first_group_ * cut_.group_panels * channels);
+        from_.full_groups = outputs / full;
+        from_.rest_channels = outputs % full;
+        from_.readable = problem_.width;
+        const std::size_t read = panels_of(from_.rest_channels) * channels;
+        if (from_.rest_channels != 0 && read != from_.rest_channels) {
+            // Pixels at the end of a line may be too close to it to be read as whole registers.
+            const bool is_dense = problem_.pixel_stride == static_cast<std::ptrdiff_t>(problem_.channels);
+            const std::size_t behind = ceil_div(read - from_.rest_channels, problem_.channels);
+            from_.readable = !is_dense || problem_.width <= behind ? 0 : problem_.width - behind;
+        }
+    }
+
+    /// Panels of the pairs of some outputs: a power of two.
+    [[nodiscard]] static std::size_t panels_of(std::size_t outputs) noexcept {
+        return outputs <= channels ? 1 : outputs <= 2 * channels ? 2 : 4;
     }
 
     void run_block(std::size_t image, std::size_t line_block, std::size_t column_block) noexcept {
@@ -110,6 +105,8 @@ private:
         from_.start = x * problem_.stride_w;
         from_.pairs = quad_cut::pairs_of(work_.count, problem_.stride_w);
         from_.line = y * problem_.stride_h;
+        from_.source = problem_.source + static_cast<std::ptrdiff_t>(image) * problem_.image_stride +
+                       static_cast<std::ptrdiff_t>(first_group_ * cut_.group_panels * channels);
         from_.end = 0;
         for (std::size_t line = 0; line < lines; line += work_.lines) {
             work_.lines = std::min(cut_.tile_lines, lines - line);
@@ -120,37 +117,27 @@ private:
                 work_.rows[row - first] = ring_ + slot * cut_.line_bytes;
                 slot = slot + 1 == cut_.ring ? 0 : slot + 1;
             }
+            if (problem_.is_signed)
+                make_quad_pairs<Arch, true>(from_, ring_);
+            else
+                make_quad_pairs<Arch, false>(from_, ring_);
             for (std::size_t g = 0; g < group_count_; ++g)
-                make(group_of(first_group_ + g), image, g);
-            for (std::size_t g = 0; g < group_count_; ++g)
-                compute(group_of(first_group_ + g), image, y + line, x, g);
+                compute(g, image, y + line, x);
         }
     }
 
-    /// Bytes between the groups of a line.
-    [[nodiscard]] std::size_t plane(std::size_t number) const noexcept {
-        return number * from_.pairs * quad_pair_bytes<Arch>(cut_.group_panels);
-    }
-
-    void make(const group& g, std::size_t image, std::size_t number) noexcept {
-        from_.source = problem_.source + static_cast<std::ptrdiff_t>(image) * problem_.image_stride +
-                       static_cast<std::ptrdiff_t>(g.first);
-        from_.readable = g.readable;
-        from_.channels = g.outputs;
-        if (problem_.is_signed)
-            make_quad_lines<Arch, true>(from_, g.panels, ring_ + plane(number));
-        else
-            make_quad_lines<Arch, false>(from_, g.panels, ring_ + plane(number));
-    }
-
-    void compute(const group& g, std::size_t image, std::size_t y, std::size_t x, std::size_t number) noexcept {
-        work_.offset = plane(number);
-        work_.pair_bytes = quad_pair_bytes<Arch>(g.panels);
-        work_.weights = weights_ + number * cut_.group_panels * quad_weight_bytes;
-        work_.panels = ceil_div(g.outputs, channels);
-        work_.sums_stride = g.panels * channels;
+    /// Group number `group` of the set.
+    void compute(std::size_t group, std::size_t image, std::size_t y, std::size_t x) noexcept {
+        const std::size_t first = (first_group_ + group) * cut_.group_panels * channels;
+        const std::size_t outputs = std::min(cut_.group_panels * channels, problem_.outputs() - first);
+        const std::size_t panels = panels_of(outputs);
+        work_.offset = group * from_.pairs * quad_pair_bytes<Arch>(cut_.group_panels);
+        work_.pair_bytes = quad_pair_bytes<Arch>(panels);
+        work_.weights = weights_ + group * cut_.group_panels * quad_weight_bytes;
+        work_.panels = ceil_div(outputs, channels);
+        work_.sums_stride = panels * channels;
         kernel_(work_);
-        store_(tile_, image, y, x, work_.lines, work_.count, g.first, g.outputs, work_.sums_stride);
+        store_(tile_, image, y, x, work_.lines, work_.count, first, outputs, work_.sums_stride);
     }
 
     const depthwise_job& job_;
