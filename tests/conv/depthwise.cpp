@@ -233,6 +233,32 @@ TEST_CASE("images wider and higher than a block", "[conv][depthwise]") {
     check({2, 64, 64, 33}, {3, 3}, {{3, 3}, {1, 1}, {0, 1, 2, 0}, 1});
 }
 
+TEST_CASE("many channels of 3 x 3 taps: sets of groups, rings of lines", "[conv][depthwise]") {
+    sequence random(17);
+    // 4 bits: over quads on every x86 instruction set; 8 bits: where bytes have dot products.
+    using q4 = quantizer<bits<4>, per_channel<>, power_of_two<>>;
+    using q8 = quantizer<bits<8>, per_channel<>, real_scale>;
+    const auto check = [&](const extents<4>& shape, const size_2d& stride, const padding_2d& padding) {
+        const conv_geometry g{stride, {1, 1}, padding, shape[3]};
+        INFO(text_of(shape, {3, 3}, 1, g));
+        const any_images<std::uint8_t> images(random, shape);
+        REQUIRE(compare_all(random, images, weights_of<q4>(random, shape[3], {3, 3}), g) == "");
+        const any_images<std::int8_t> signed_images(random, shape);
+        REQUIRE(compare_all(random, signed_images, weights_of<q8>(random, shape[3], {3, 3}), g) == "");
+    };
+    check({1, 7, 7, 330}, {1, 1}, {1, 1, 1, 1});   // few groups of many, all lines in a tile
+    check({1, 20, 30, 144}, {2, 2}, {0, 1, 0, 1}); // all groups in a set, the last one narrow
+    check({2, 11, 59, 100}, {2, 1}, {1, 1, 1, 1}); // blocks of columns, two images
+    check({1, 40, 14, 112}, {1, 1}, {2, 2, 2, 2}); // rings that wrap
+    check({1, 33, 5, 73}, {3, 2}, {1, 0, 1, 0});   // lines that share none
+    check({1, 41, 6, 70}, {5, 1}, {3, 3, 0, 0});   // lines that are never read
+    check({1, 1, 1, 200}, {1, 1}, {1, 1, 1, 1});
+    for (int i = 0; i < 40; ++i) {
+        const extents<4> shape{1, random.size(1, 24), random.size(1, 40), random.size(1, 200)};
+        check(shape, {random.size(1, 4), random.size(1, 2)}, {1, 1, random.size(1, 3), random.size(1, 3)});
+    }
+}
+
 TEST_CASE("no end of the codes saturates in a depthwise convolution", "[conv][depthwise][short]") {
     sequence random(12);
     using q8 = quantizer<bits<8>, per_channel<>, power_of_two<>>;

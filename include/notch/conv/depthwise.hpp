@@ -9,6 +9,7 @@
 #pragma once
 
 #include <notch/conv/depthwise_plan.hpp>
+#include <notch/conv/depthwise_quad_task.hpp>
 #include <notch/conv/depthwise_store.hpp>
 #include <notch/conv/depthwise_task.hpp>
 #include <notch/conv/geometry.hpp>
@@ -32,12 +33,17 @@ namespace detail {
 /// Runs a planned convolution in a workspace.
 template <class Arch, class Store>
 void run_depthwise(const depthwise_job& job, const Store& store, const gemm_options& options, executor_ref run) {
-    in_workspace(job.cut.workspace(), options.workspace, job.weights->name(), "depthwise_workspace",
-                 [&](std::byte* memory) {
-                     run_tasks(run, job.cut.tasks, [&](std::size_t task) {
-                         depthwise_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
-                     });
-                 });
+    in_workspace(
+        job.cut.workspace(), options.workspace, job.weights->name(), "depthwise_workspace", [&](std::byte* memory) {
+            run_tasks(run, job.cut.tasks, [&](std::size_t task) {
+                if constexpr (simd::depthwise_quads<Arch>::largest_weight != 0)
+                    if (job.cut.is_quad) {
+                        depthwise_quad_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
+                        return;
+                    }
+                depthwise_task<Arch, Store>(job, store, memory + task * job.cut.task_bytes).run(task);
+            });
+        });
 }
 
 /// The convolution of a problem that has been checked. `dst` is [images, lines, columns, outputs].
@@ -87,6 +93,7 @@ template <class Code>
     problem.dilation_w = geometry.dilation.w;
     problem.top = geometry.padding.top;
     problem.left = geometry.padding.left;
+    problem.largest_weight = head.largest_value;
     return problem;
 }
 

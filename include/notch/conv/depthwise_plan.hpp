@@ -15,6 +15,8 @@
 #pragma once
 
 #include <notch/conv/depthwise_line.hpp>
+#include <notch/conv/depthwise_problem.hpp>
+#include <notch/conv/depthwise_quad_plan.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
 
@@ -24,37 +26,6 @@
 #include <numeric>
 
 namespace notch::detail {
-
-/// All numbers of a depthwise convolution. Strides count elements. Source codes are int8 where is_signed.
-struct depthwise_problem {
-    const std::uint8_t* source = nullptr;
-    bool is_signed = false;
-    std::int32_t zero_point = 0;
-    std::size_t images = 1;
-    std::size_t height = 0;
-    std::size_t width = 0;
-    std::size_t channels = 0;
-    std::ptrdiff_t image_stride = 0;
-    std::ptrdiff_t line_stride = 0;
-    std::ptrdiff_t pixel_stride = 0;
-    std::ptrdiff_t channel_stride = 1;
-    std::size_t multiplier = 1; ///< outputs per channel
-    std::size_t kernel_h = 1;
-    std::size_t kernel_w = 1;
-    std::size_t out_height = 0;
-    std::size_t out_width = 0;
-    std::size_t stride_h = 1;
-    std::size_t stride_w = 1;
-    std::size_t dilation_h = 1;
-    std::size_t dilation_w = 1;
-    std::size_t top = 0;  ///< padded lines above
-    std::size_t left = 0; ///< padded columns on the left
-
-    /// Output channels.
-    [[nodiscard]] std::size_t outputs() const noexcept { return channels * multiplier; }
-    /// Bytes of the source.
-    [[nodiscard]] std::size_t source_bytes() const noexcept { return images * height * width * channels; }
-};
 
 /// Units of columns, and the cut into pieces.
 struct depthwise_cut {
@@ -71,6 +42,8 @@ struct depthwise_cut {
     std::size_t column_blocks = 1;
     std::size_t line_blocks = 1; ///< of an image
     std::size_t panels = 1;
+    bool is_quad = false; ///< taken over quads, cut as `quads` says
+    quad_cut quads{};
     std::size_t tasks = 1;
     std::size_t line_bytes = 0;   ///< units of a source line
     std::size_t weight_bytes = 0; ///< operands of a panel
@@ -143,9 +116,22 @@ inline void choose_depthwise_block(depthwise_cut& cut, const depthwise_problem& 
     cut.tile_lines = std::clamp<std::size_t>(depthwise_tile / cut.block_columns, 1, cut.block_lines);
 }
 
-/// Cuts a depthwise convolution with outputs for an instruction set.
+/// Cuts a depthwise convolution over quads.
 template <class Arch>
-[[nodiscard]] depthwise_cut cut_depthwise(const depthwise_problem& problem, std::size_t tasks) noexcept {
+[[nodiscard]] depthwise_cut cut_over_quads(const depthwise_problem& problem, std::size_t tasks) noexcept {
+    depthwise_cut cut;
+    cut.is_quad = true;
+    cut.quads = cut_quads<Arch>(problem, tasks);
+    cut.unit_columns = 4;
+    cut.unit_bytes = simd::quad_bytes;
+    cut.block_columns = cut.quads.columns;
+    cut.block_lines = cut.quads.lines;
+    cut.task_bytes = cut.quads.task_bytes();
+    return cut;
+}
+
+/// Cuts a depthwise convolution over units of any size.
+template <class Arch> [[nodiscard]] depthwise_cut cut_units(const depthwise_problem& problem) noexcept {
     using ops = simd::depthwise_ops<Arch>;
     depthwise_cut cut;
     const std::size_t common = std::gcd(problem.stride_w, problem.dilation_w);
@@ -157,15 +143,22 @@ template <class Arch>
     cut.unit_bytes = ops::unit_bytes;
     cut.panels = ceil_div(problem.outputs(), simd::depthwise_channels);
     choose_depthwise_block(cut, problem);
-
     cut.weight_bytes = round_up(cut.phases * problem.kernel_h * cut.units * cut.unit_bytes, 64);
     cut.tile_bytes = cut.tile_lines * cut.block_columns * simd::depthwise_channels * sizeof(std::int32_t);
     cut.value_bytes = round_up((problem.kernel_h * problem.kernel_w + 1) * simd::depthwise_channels, 64);
     cut.task_bytes =
         round_up(cut.source_lines * cut.line_bytes, 64) + cut.weight_bytes + cut.tile_bytes + cut.value_bytes;
+    return cut;
+}
+
+/// Cuts a depthwise convolution with outputs for an instruction set.
+template <class Arch>
+[[nodiscard]] depthwise_cut cut_depthwise(const depthwise_problem& problem, std::size_t tasks) noexcept {
+    depthwise_cut cut = takes_quads<Arch>(problem) ? cut_over_quads<Arch>(problem, tasks) : cut_units<Arch>(problem);
     // Tasks must not multiply the workspace beyond the size of the source.
     const std::size_t most = (problem.source_bytes() + depthwise_spare_bytes) / cut.task_bytes;
-    const std::size_t pieces = problem.images * cut.line_blocks * cut.column_blocks * cut.panels;
+    const std::size_t pieces =
+        cut.is_quad ? cut.quads.pieces() : problem.images * cut.line_blocks * cut.column_blocks * cut.panels;
     cut.tasks = std::clamp<std::size_t>(tasks, 1, std::max<std::size_t>(std::min(most, pieces), 1));
     return cut;
 }

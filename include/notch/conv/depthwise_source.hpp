@@ -25,6 +25,19 @@ struct depthwise_job {
     depthwise_cut cut{};
 };
 
+/// The values of one panel, [tap][16]: those of 8 bits where they lie, others in `room`.
+template <class Arch>
+[[nodiscard]] NOTCH_INLINE const std::int8_t* taps_of_panel(const packed_depthwise& weights,
+                                                            const depthwise_header& head, std::size_t panel,
+                                                            std::int8_t* room) noexcept {
+    const auto* codes = weights.section<std::uint8_t>(head.codes) + panel * head.taps() * head.tap_bytes();
+    if (head.bits == 8)
+        return reinterpret_cast<const std::int8_t*>(codes);
+    simd::depthwise_taps<Arch>::unpack(
+        codes, head.bits, weights.section<std::uint8_t>(head.biases) + panel * panel_columns, head.taps(), room);
+    return room;
+}
+
 /// Makes units of the source lines of a block, for one panel.
 template <class Arch, bool Signed> class depthwise_source {
     using ops = simd::depthwise_ops<Arch>;

@@ -5,7 +5,7 @@
 #include <notch/conv/depthwise_line.hpp>
 #include <notch/conv/depthwise_plan.hpp>
 #include <notch/conv/depthwise_source.hpp>
-#include <notch/conv/pack_depthwise.hpp>
+#include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/blocking.hpp>
 
@@ -23,7 +23,7 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
     constexpr std::size_t columns = ops::columns;
     const depthwise_header& head = job.weights->header();
     const std::size_t taps = head.kernel_w;
-    depthwise_values(*job.weights, head, panel, values);
+    const std::int8_t* const of_panel = taps_of_panel<Arch>(*job.weights, head, panel, values);
     const std::int8_t* none = values + head.taps() * panel_columns;
     std::memset(values + head.taps() * panel_columns, 0, panel_columns);
     for (std::size_t phase = 0; phase < job.cut.phases; ++phase)
@@ -32,13 +32,14 @@ void make_depthwise_weights(const depthwise_job& job, std::size_t panel, std::in
                 const std::int8_t* pointers[columns];
                 for (std::size_t i = 0; i < columns; ++i) {
                     const std::size_t tap = unit * columns + i - phase; // wraps below 0
-                    pointers[i] = tap < taps ? values + (row * taps + tap) * panel_columns : none;
+                    pointers[i] = tap < taps ? of_panel + (row * taps + tap) * panel_columns : none;
                 }
                 ops::unit_of_weights(pointers, to);
             }
 }
 
-/// One task. `store(tile, image, line, column, lines, columns, first output)` takes sums [lines][columns][16].
+/// One task. `store(tile, image, line, column, lines, columns, first output, outputs, stride)` takes sums
+/// [lines][columns][stride].
 template <class Arch, class Store> class depthwise_task {
     using ops = simd::depthwise_ops<Arch>;
     static constexpr std::size_t channels = simd::depthwise_channels;
@@ -98,7 +99,8 @@ private:
                 kernel_(work);
                 work.source += cut_.class_units(work.count) * slice_bytes;
             }
-            store_(tile_, image, y + line, x, work.lines, columns, panel * channels);
+            store_(tile_, image, y + line, x, work.lines, columns, panel * channels,
+                   std::min(channels, problem_.outputs() - panel * channels), channels);
         }
     }
 

@@ -132,23 +132,6 @@ template <quantizer_type Q, std::size_t Rank>
     return packed_depthwise(head, std::move(bytes), name);
 }
 
-/// The values of one panel, [tap][16].
-NOTCH_INLINE void depthwise_values(const packed_depthwise& weights, const depthwise_header& head, std::size_t panel,
-                                   std::int8_t* to) noexcept {
-    const std::size_t tap_bytes = head.tap_bytes();
-    const auto* codes = weights.section<std::uint8_t>(head.codes) + panel * head.taps() * tap_bytes;
-    if (head.bits == 8) {
-        std::memcpy(to, codes, head.taps() * panel_columns);
-        return;
-    }
-    const auto* biases = weights.section<std::uint8_t>(head.biases) + panel * panel_columns;
-    const auto mask = static_cast<std::uint8_t>((1U << head.bits) - 1);
-    for (std::size_t t = 0; t < head.taps(); ++t, codes += tap_bytes, to += panel_columns)
-        for (std::size_t part = 0, c = 0; c < panel_columns; ++part)
-            for (std::size_t i = 0; i < tap_bytes; ++i, ++c)
-                to[c] = static_cast<std::int8_t>(((codes[i] >> (part * head.bits)) & mask) - biases[c]);
-}
-
 } // namespace detail
 
 /// Bytes that pack_depthwise(weights) needs, known beforehand.
