@@ -35,12 +35,6 @@ struct direct_work {
     std::int32_t* tile = nullptr; ///< [rows][16], of floats where there are scales
 };
 
-/// Asks for codes that are read soon: processors do not read ahead beyond a page by themselves.
-NOTCH_INLINE void prefetch_codes(const std::byte* from) noexcept {
-    constexpr std::uintptr_t distance = 6144; // may lie behind the end, which does no harm
-    NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + distance));
-}
-
 /// Computes the sums.
 using direct_kernel = void (*)(const direct_work&) noexcept;
 

@@ -8,6 +8,7 @@
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/row_operand.hpp>
 #include <notch/gemm/store_tile.hpp>
+#include <notch/gemm/unpacking_kernel.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -129,6 +130,18 @@ private:
         panel_position positions[most_panels];
         for (std::size_t p = 0; p < panels; ++p)
             streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
+        std::uint8_t biases[panel_columns];
+        unpack_work unpacks;
+        unpacking_kernel unpacking = nullptr; // of the first tile, in place of expand_panel
+        if constexpr (has_unpacking_kernels<Arch>) {
+            const std::size_t tile_rows = ceil_div(rows, ceil_div(rows, most_rows));
+            if (panels == most_panels && tile_rows >= least_unpacking_rows &&
+                unpacks_in_tiles<Arch>(head_, job_.choice)) {
+                unpacks = begin_unpacking(job_.weights, job_.choice, first, biases);
+                unpacks.to_stride = round_up(job_.choice.part_bytes, 64);
+                unpacking = find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, tile_rows);
+            }
+        }
         for (std::size_t begin = 0; begin < job_.choice.segments;) {
             const row_segment* const segments = job_.segments + begin;
             std::size_t count = 1;
@@ -137,13 +150,15 @@ private:
             if (job_.cut.copies_panels) {
                 for (std::size_t p = 0; p < panels; ++p) {
                     std::byte* memory = panel_memory_ + p * round_up(job_.choice.part_bytes, 64);
-                    expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p], segments,
-                                       count, memory);
+                    if (unpacking == nullptr)
+                        expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p],
+                                           segments, count, memory);
                     streams[p] = memory;
                 }
+                unpacks.to = panel_memory_;
             }
             const part_place part{begin == 0, begin + count == job_.choice.segments};
-            run_tiles(streams, panels, first, segments, count, part, row, rows, operand);
+            run_tiles(streams, panels, first, segments, count, part, row, rows, operand, unpacking, unpacks);
             begin += count;
         }
     }
@@ -158,7 +173,7 @@ private:
     template <class Operand>
     void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
                    const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
-                   const Operand& operand) noexcept {
+                   const Operand& operand, unpacking_kernel unpacking, unpack_work& unpacks) noexcept {
         alignas(64) std::int32_t tiles[stored_tiles * most_rows * most_panels * panel_columns];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
@@ -182,7 +197,10 @@ private:
                 for (std::size_t r = 0; r < tile_rows; ++r)
                     pointers[r] = operand(begin + r);
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
-            kernels[t < longer ? 1 : 0](work);
+            if (t == 0 && unpacking != nullptr)
+                unpacking(work, unpacks);
+            else
+                kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
             if (part.last && (t % stored_tiles == stored_tiles - 1 || begin == rows)) {
                 store_(waits ? sum_memory_ + stored * stride : tiles,
