@@ -114,6 +114,13 @@ public:
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         if (panels == most_panels) {
+            if constexpr (has_unpacking_kernels<Arch>) {
+                if (unpacks_in_tiles<Arch>(head_, job_.choice) &&
+                    rows / ceil_div(rows, most_rows) >= least_unpacking_rows) {
+                    unpack_panels(first, row, rows, operand);
+                    return;
+                }
+            }
             run_panels(first, panels, row, rows, operand);
             return;
         }
@@ -122,6 +129,20 @@ public:
     }
 
 private:
+    /// Some rows and a whole group of panels without operands, part by part.
+    template <class Operand>
+    void unpack_panels(std::size_t first, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
+        unpack_parts<Arch> parts(job_.weights, job_.choice, first);
+        for (std::size_t s = 0; s < job_.choice.segments; ++s) {
+            const row_segment* const segment = job_.segments + s;
+            const std::size_t units = ceil_div(segment->steps, head_.unit_steps());
+            const unpack_work& codes = parts.next(units, panel_memory_);
+            const part_place part{s == 0, s + 1 == job_.choice.segments};
+            run_tiles(nullptr, most_panels, first, segment, 1, part, row, rows, operand, &codes);
+            parts.leave(units);
+        }
+    }
+
     /// Some rows and panels, part by part.
     template <class Operand>
     void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows,
@@ -130,18 +151,6 @@ private:
         panel_position positions[most_panels];
         for (std::size_t p = 0; p < panels; ++p)
             streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
-        std::uint8_t biases[panel_columns];
-        unpack_work unpacks;
-        unpacking_kernel unpacking = nullptr; // of the first tile, in place of expand_panel
-        if constexpr (has_unpacking_kernels<Arch>) {
-            const std::size_t tile_rows = ceil_div(rows, ceil_div(rows, most_rows));
-            if (panels == most_panels && tile_rows >= least_unpacking_rows &&
-                unpacks_in_tiles<Arch>(head_, job_.choice)) {
-                unpacks = begin_unpacking(job_.weights, job_.choice, first, biases);
-                unpacks.to_stride = round_up(job_.choice.part_bytes, 64);
-                unpacking = find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, tile_rows);
-            }
-        }
         for (std::size_t begin = 0; begin < job_.choice.segments;) {
             const row_segment* const segments = job_.segments + begin;
             std::size_t count = 1;
@@ -150,15 +159,13 @@ private:
             if (job_.cut.copies_panels) {
                 for (std::size_t p = 0; p < panels; ++p) {
                     std::byte* memory = panel_memory_ + p * round_up(job_.choice.part_bytes, 64);
-                    if (unpacking == nullptr)
-                        expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p],
-                                           segments, count, memory);
+                    expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p], segments,
+                                       count, memory);
                     streams[p] = memory;
                 }
-                unpacks.to = panel_memory_;
             }
             const part_place part{begin == 0, begin + count == job_.choice.segments};
-            run_tiles(streams, panels, first, segments, count, part, row, rows, operand, unpacking, unpacks);
+            run_tiles(streams, panels, first, segments, count, part, row, rows, operand);
             begin += count;
         }
     }
@@ -169,11 +176,11 @@ private:
         bool last;
     };
 
-    /// One part of all tiles of some rows and panels.
+    /// One part of all tiles of some rows and panels. `unpacks`: from codes; null: from the streams of operands.
     template <class Operand>
     void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
                    const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
-                   const Operand& operand, unpacking_kernel unpacking, unpack_work& unpacks) noexcept {
+                   const Operand& operand, const unpack_work* unpacks = nullptr) noexcept {
         alignas(64) std::int32_t tiles[stored_tiles * most_rows * most_panels * panel_columns];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
@@ -186,6 +193,12 @@ private:
         const std::size_t longer = rows - least * tile_count;
         const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
                                         find_kernel<Arch>(job_.choice, panels, std::min(least + 1, most_rows))};
+        unpacking_kernel unpacking[2] = {};
+        if constexpr (has_unpacking_kernels<Arch>)
+            if (unpacks != nullptr)
+                for (std::size_t more = 0; more < 2; ++more)
+                    unpacking[more] =
+                        find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, std::min(least + more, most_rows));
         const bool waits = !part.first || !part.last;
         std::size_t stored = 0; // rows
         std::size_t begin = 0;
@@ -197,8 +210,8 @@ private:
                 for (std::size_t r = 0; r < tile_rows; ++r)
                     pointers[r] = operand(begin + r);
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
-            if (t == 0 && unpacking != nullptr)
-                unpacking(work, unpacks);
+            if (unpacks != nullptr)
+                unpacking[t < longer ? 1 : 0](work, *unpacks);
             else
                 kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;

@@ -64,6 +64,14 @@ template <> struct expand_ops<avx512bw> {
         }
     };
 
+    /// The same in fewer numbers, for shifts that no unsigned code leaves its byte by: (2^Bits - 1) << shift <= 255.
+    struct byte_scaling {
+        __m512i counts; ///< shifts of the outputs
+        __m512i bytes;  ///< biases, shifted
+        NOTCH_INLINE byte_scaling(const biases& bias, const std::uint8_t* shifts) noexcept
+            : counts(lanes(shifts)), bytes(_mm512_sllv_epi32(bias.bytes, counts)) {}
+    };
+
     template <int Bits, int Part>
     static NOTCH_INLINE step codes(const std::uint8_t* unit, const biases& bias) noexcept {
         __m512i stored = _mm512_loadu_si512(unit);
@@ -80,6 +88,14 @@ template <> struct expand_ops<avx512bw> {
         if constexpr (Bits < 8)
             codes = _mm512_sub_epi8(codes, how.bytes);
         return {codes};
+    }
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const byte_scaling& how) noexcept {
+        __m512i stored = _mm512_loadu_si512(unit);
+        if constexpr (Part > 0)
+            stored = _mm512_srli_epi16(stored, Bits * Part);
+        stored = _mm512_and_si512(stored, _mm512_set1_epi8((1 << Bits) - 1));
+        return {_mm512_sub_epi8(_mm512_sllv_epi32(stored, how.counts), how.bytes)};
     }
     static NOTCH_INLINE void store(std::int8_t* to, const step& s) noexcept { _mm512_storeu_si512(to, s.bytes); }
     static NOTCH_INLINE void widen(const step& s, std::int16_t* to) noexcept {
