@@ -112,7 +112,7 @@ NOTCH_INLINE void restore_tiles(const std::int32_t* sums, std::size_t element, s
 struct element_work {
     const std::byte* rows = nullptr; ///< that element of the first tile
     std::size_t row_bytes = 0;       ///< from tile to tile
-    const std::byte* const* panels = nullptr;
+    panel_stream panels{};
     std::size_t steps = 0;        ///< of 4 channels
     std::size_t groups = 0;       ///< of tiles
     std::int32_t* sums = nullptr; ///< [groups * Rows][16 panels]
@@ -127,9 +127,7 @@ template <class Arch, std::size_t Panels, std::size_t Rows> void element_product
         const std::byte* rows[Rows];
         for (std::size_t r = 0; r < Rows; ++r, row += work.row_bytes)
             rows[r] = row;
-        const std::byte* panels[Panels];
-        for (std::size_t p = 0; p < Panels; ++p)
-            panels[p] = work.panels[p];
+        panel_stream panels = work.panels;
         tile_registers<Arch, Rows, Panels> tile;
         tile.clear();
         add_steps<Arch, dot_family::pair>(tile, rows, panels, all);
@@ -240,10 +238,9 @@ private:
         const std::size_t groups = ceil_div(tiles, ops::tile_rows);
         const std::size_t least = tiles / groups;
         const std::size_t longer = tiles - least * groups;
-        const std::byte* streams[Panels];
+        const std::ptrdiff_t stride = Panels == 1 ? 0 : filters.element(panel + 1, 0) - filters.element(panel, 0);
         for (std::size_t k = 0; k < 16; ++k) {
-            for (std::size_t p = 0; p < Panels; ++p)
-                streams[p] = filters.element(panel + p, k);
+            const panel_stream streams{filters.element(panel, k), stride};
             element_work work{images_ + k * element_bytes(),   cut_.tile_bytes, streams, filters.steps, longer,
                               sums_ + k * cut_.tiles * columns};
             if (longer != 0)

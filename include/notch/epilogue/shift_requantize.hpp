@@ -26,7 +26,8 @@ struct shift_counts {
     std::int32_t offset = 0;
     const std::int32_t* exponents = nullptr;
     bool has_left = false;
-    bool has_room = false; ///< sums stay so far from the ends of int32 that a half can be added
+    bool has_room = false;    ///< sums stay so far from the ends of int32 that a half can be added
+    bool fits_floats = false; ///< sums are floats without rounding
 
     [[nodiscard]] std::int32_t of(std::size_t column) const noexcept {
         return offset - (exponents == nullptr ? 0 : exponents[column]);
@@ -52,6 +53,7 @@ struct shift_counts {
         const int left = has_left ? -least : 0;
         const std::int64_t half = most > 0 ? std::int64_t{1} << (std::min(most, 30) - 1) : 0;
         has_room = (magnitude << left) + half <= std::numeric_limits<std::int32_t>::max();
+        fits_floats = magnitude <= (std::int64_t{1} << 24);
         const int right = least > 0 ? std::min(least, 30) : 0;
         problem.lowest = (problem.lowest * (std::int64_t{1} << left) >> right);
         problem.highest = (problem.highest * (std::int64_t{1} << left) >> right) + 1;
@@ -77,6 +79,18 @@ template <class Rounding, simd::lane Lane> struct column_shift {
             if (has_room)
                 return Rounding::shift_right_bounded(x, right);
         return Rounding::shift_right(x, right);
+    }
+};
+
+/// The shift as a product of floats: sums below 2^24, times a power of two, are exact, and the conversion to integers
+/// rounds to nearest even. It takes three instructions where shifts take five.
+template <simd::lane Lane> struct float_column_shift {
+    simd::float_lane<Lane> factor; ///< 2^-count
+
+    NOTCH_INLINE float_column_shift(const shift_counts& counts, const column_site<Lane>& site) noexcept
+        : factor(powers_of_two(simd::lane_max(site.each(counts.exponents) - Lane(counts.offset), Lane(-30)))) {}
+    NOTCH_INLINE Lane operator()(Lane x, std::size_t /*row*/) const noexcept {
+        return nearest_ints(to_floats(x) * factor);
     }
 };
 
@@ -123,7 +137,12 @@ template <class Rounding, simd::lane Lane>
 template <class Rounding, simd::lane Lane, class Next>
 NOTCH_INLINE void with_shift(const shift_counts& counts, const column_site<Lane>& site, std::uint64_t seed,
                              const Next& next) {
-    if constexpr (!std::same_as<Lane, std::int32_t> && requires(Lane x) { Rounding::shift_right_bounded(x, x); })
+    if constexpr (std::same_as<Rounding, nearest_even> && requires(Lane n) { nearest_ints(powers_of_two(n)); }) {
+        if (counts.fits_floats) {
+            next(float_column_shift<Lane>(counts, site));
+            return;
+        }
+    } else if constexpr (!std::same_as<Lane, std::int32_t> && requires(Lane x) { Rounding::shift_right_bounded(x, x); })
         if (!counts.has_left && counts.has_room) {
             next(bounded_column_shift<Rounding, Lane>{column_shift<Rounding, Lane>(counts, site).right});
             return;

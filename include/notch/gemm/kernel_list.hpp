@@ -13,8 +13,8 @@ namespace notch::detail {
 
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
 [[nodiscard]] inline tile_kernel kernel_of_rows(std::size_t rows) noexcept {
-    static constexpr auto kernels =
-        tile_kernels_of<Arch, Family, Finish, Panels>(std::make_index_sequence<simd::int_ops<Arch>::tile_rows>());
+    static constexpr auto kernels = tile_kernels_of<Arch, Family, Finish, Panels>(
+        std::make_index_sequence<kernel_traits_of<Arch>.rows_of_tile(Panels, Finish)>());
     return kernels[rows - 1];
 }
 
@@ -43,13 +43,17 @@ template <class Arch, std::size_t Panels>
     }
 }
 
-/// The microkernel for 1 <= rows <= tile_rows, and for tile_panels panels or one.
+/// The microkernel for 1 <= rows <= rows_of_tile, and for as many panels as tiles have.
 template <class Arch>
 [[nodiscard]] tile_kernel find_kernel(const kernel_choice& choice, std::size_t panels, std::size_t rows) noexcept {
     constexpr std::size_t most = simd::int_ops<Arch>::tile_panels;
     if constexpr (most > 1) {
         if (panels == most)
             return kernel_of_family<Arch, most>(choice, rows);
+    }
+    if constexpr (most > 2) {
+        if (panels == 2)
+            return kernel_of_family<Arch, 2>(choice, rows);
     }
     static_cast<void>(panels);
     return kernel_of_family<Arch, 1>(choice, rows);

@@ -73,11 +73,22 @@ struct row_segment {
     bool ends_part = true; ///< of the dot product
 };
 
+/// Operands of panels at one distance; all move on together.
+struct panel_stream {
+    const std::byte* first = nullptr; ///< of the first panel
+    std::ptrdiff_t stride = 0;        ///< bytes from panel to panel
+
+    /// Of panel p.
+    [[nodiscard]] NOTCH_INLINE const std::byte* at(std::size_t p) const noexcept {
+        return first + static_cast<std::ptrdiff_t>(p) * stride;
+    }
+};
+
 /// The work of one tile, or a part of it: some segments.
 struct tile_work {
-    const std::byte* const* rows = nullptr;   ///< one pointer per row
-    const std::byte* const* panels = nullptr; ///< operand stream of each panel
-    const row_segment* segments = nullptr;    ///< whole runs, where something happens between runs
+    const std::byte* const* rows = nullptr; ///< one pointer per row
+    panel_stream panels{};
+    const row_segment* segments = nullptr; ///< whole runs, where something happens between runs
     std::size_t segment_count = 0;
     bool adds = false;            ///< to what the tile holds; else it begins with zeros
     std::int32_t* tile = nullptr; ///< [rows][16 panels], floats where the finish is `real`
@@ -135,22 +146,26 @@ NOTCH_INLINE typename Ops::reg add_products(typename Ops::reg sum, typename Ops:
 /// Adds the steps of a segment to the sums and moves the panels on.
 template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
 NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std::byte* const (&rows)[Rows],
-                            const std::byte* (&panels)[Panels], const row_segment& segment) noexcept {
+                            panel_stream& panels, const row_segment& segment) noexcept {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     constexpr std::size_t V = ops::count;
     constexpr std::ptrdiff_t vectors = Family == dot_family::pair ? 2 : 1;
     const std::ptrdiff_t end = segment.offset + 4 * vectors * static_cast<std::ptrdiff_t>(segment.steps);
-    // One counter that is added to every row: sums of row and offset would not fit the registers.
+    const std::byte* column_bytes = panels.first;
+    // One counter that is added to every row, and one pointer for all panels: a pointer for each would not fit the registers.
     for (std::ptrdiff_t at = segment.offset; at != end; at += 4) {
+#if defined(__GNUC__)
+        asm("" : "+r"(at)); // or gcc makes a pointer for each
+#endif
         reg column[Panels * V];
 #pragma GCC unroll 16
-        for (std::size_t p = 0; p < Panels; ++p) {
+        for (std::size_t p = 0; p < Panels; ++p)
 #pragma GCC unroll 16
             for (std::size_t v = 0; v < V; ++v)
-                column[p * V + v] = ops::load(panels[p] + v * ops::bytes);
-            panels[p] += step_bytes;
-        }
+                column[p * V + v] = ops::load(column_bytes + static_cast<std::ptrdiff_t>(p) * panels.stride +
+                                              static_cast<std::ptrdiff_t>(v * ops::bytes));
+        column_bytes += step_bytes;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
             const reg row = ops::repeat4(rows[i] + at);
@@ -161,17 +176,18 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
             }
         }
     }
+    panels.first = column_bytes;
 }
 
 /// Adds the sums of a run to the tile in memory, with the headers that stood in front of it.
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Rows, std::size_t Panels>
-NOTCH_INLINE void finish_run(const tile_registers<Arch, Rows, Panels>& tile, const std::byte* const (&headers)[Panels],
+NOTCH_INLINE void finish_run(const tile_registers<Arch, Rows, Panels>& tile, const panel_stream& headers,
                              std::int32_t* memory) noexcept {
     using ops = simd::int_ops<Arch>;
     constexpr std::size_t V = ops::count;
 #pragma GCC unroll 16
     for (std::size_t j = 0; j < Panels * V; ++j) {
-        const std::byte* header = headers[j / V] + (j % V) * ops::bytes;
+        const std::byte* header = headers.at(j / V) + (j % V) * ops::bytes;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
             std::byte* place = tile.bytes_of(memory, i, j);
@@ -196,28 +212,22 @@ void tile_product(const tile_work& work) noexcept {
     using tile_type = tile_registers<Arch, Rows, Panels>;
     constexpr bool in_registers = Family != dot_family::chain && Finish == dot_finish::once;
     const std::byte* rows[Rows];
-    const std::byte* panels[Panels];
     for (std::size_t i = 0; i < Rows; ++i)
         rows[i] = work.rows[i];
-    for (std::size_t p = 0; p < Panels; ++p)
-        panels[p] = work.panels[p];
+    panel_stream panels = work.panels;
     tile_type tile;
     tile.clear();
     if (in_registers && work.adds)
         tile.load(work.tile);
     if (!in_registers && !work.adds)
         tile.store(work.tile); // zeros, of either type
-    const std::byte* headers[Panels];
-    for (std::size_t p = 0; p < Panels; ++p)
-        headers[p] = panels[p];
+    panel_stream headers = panels;
     const row_segment* const end = work.segments + work.segment_count;
     for (const row_segment* segment = work.segments; segment != end; ++segment) {
         // Only float sums are over several segments; others may as well be finished after each.
         if (!in_registers && (Finish != dot_finish::real || segment->begins)) {
-            for (std::size_t p = 0; p < Panels; ++p) {
-                headers[p] = panels[p];
-                panels[p] += run_header_bytes(Family, Finish);
-            }
+            headers = panels;
+            panels.first += run_header_bytes(Family, Finish);
             tile.clear();
         }
         add_steps<Arch, Family>(tile, rows, panels, *segment);

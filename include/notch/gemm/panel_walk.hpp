@@ -45,8 +45,8 @@ struct gemm_blocking {
                                                      const kernel_choice& choice, std::size_t rows, bool in_place,
                                                      std::size_t tasks) noexcept {
     gemm_blocking cut;
-    cut.tile_rows = traits.tile_rows;
-    cut.tile_panels = head.panels() < traits.tile_panels ? 1 : traits.tile_panels;
+    cut.tile_panels = traits.panels_of_tile(head.panels());
+    cut.tile_rows = traits.rows_of_tile(cut.tile_panels, choice.finish);
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
     tasks = std::max<std::size_t>(tasks, 1);
     cut.row_tasks = std::clamp<std::size_t>(rows / (2 * cut.tile_rows), 1, tasks);
@@ -94,12 +94,12 @@ struct gemm_job {
 /// The panels of a product, for blocks of rows.
 template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
-    static constexpr std::size_t most_rows = ops::tile_rows;
-    static constexpr std::size_t most_panels = ops::tile_panels;
-    /// Tiles that are finished together: what the epilogue knows of their columns is found once for all of them. They stay
-    /// within 4 KiB.
-    static constexpr std::size_t stored_tiles =
-        std::max<std::size_t>((std::size_t{4} << 10) / (most_rows * most_panels * step_bytes), 1);
+    static constexpr kernel_traits traits = kernel_traits_of<Arch>;
+    static constexpr std::size_t most_rows = std::max(traits.tile_rows, traits.narrow_rows);
+    static constexpr std::size_t most_panels = traits.tile_panels;
+    /// Sums that are finished together, as whole tiles: what the epilogue knows of their columns is found once for all of
+    /// them. They stay in the first-level cache.
+    static constexpr std::size_t stored_sums = std::max(std::size_t{3} << 10, most_rows* most_panels* panel_columns);
 
 public:
     /// `memory`: of a task, behind its rows.
@@ -113,33 +113,37 @@ public:
     void run_group(std::size_t group, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
-        if (panels == most_panels) {
-            if constexpr (has_unpacking_kernels<Arch>) {
-                if (unpacks_in_tiles<Arch>(head_, job_.choice) &&
-                    rows / ceil_div(rows, most_rows) >= least_unpacking_rows) {
-                    unpack_panels(first, row, rows, operand);
-                    return;
-                }
-            }
-            run_panels(first, panels, row, rows, operand);
-            return;
+        for (std::size_t p = 0; p < panels;) {
+            const std::size_t some = traits.panels_of_tile(panels - p);
+            if (unpacks(some, rows))
+                unpack_panels(first + p, row, rows, operand);
+            else
+                run_panels(first + p, some, row, rows, operand);
+            p += some;
         }
-        for (std::size_t p = 0; p < panels; ++p)
-            run_panels(first + p, 1, row, rows, operand);
     }
 
 private:
-    /// Some rows and a whole group of panels without operands, part by part.
+    /// True where codes of so many panels are unpacked by the microkernels.
+    [[nodiscard]] bool unpacks(std::size_t panels, std::size_t rows) const noexcept {
+        return has_unpacking_kernels<Arch> && panels == most_panels &&
+               rows / ceil_div(rows, traits.tile_rows) >= least_unpacking_rows &&
+               unpacks_in_tiles<Arch>(head_, job_.choice);
+    }
+
+    /// Some rows and as many panels as tiles have, without operands of the panels, part by part.
     template <class Operand>
     void unpack_panels(std::size_t first, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
-        unpack_parts<Arch> parts(job_.weights, job_.choice, first);
-        for (std::size_t s = 0; s < job_.choice.segments; ++s) {
-            const row_segment* const segment = job_.segments + s;
-            const std::size_t units = ceil_div(segment->steps, head_.unit_steps());
-            const unpack_work& codes = parts.next(units, panel_memory_);
-            const part_place part{s == 0, s + 1 == job_.choice.segments};
-            run_tiles(nullptr, most_panels, first, segment, 1, part, row, rows, operand, &codes);
-            parts.leave(units);
+        if constexpr (has_unpacking_kernels<Arch>) {
+            unpack_parts<Arch> parts(job_.weights, job_.choice, first);
+            for (std::size_t s = 0; s < job_.choice.segments; ++s) {
+                const row_segment* const segment = job_.segments + s;
+                const std::size_t units = ceil_div(segment->steps, head_.unit_steps());
+                const unpack_work& codes = parts.next(units, panel_memory_);
+                const part_place part{s == 0, s + 1 == job_.choice.segments};
+                run_tiles({}, most_panels, first, segment, 1, part, row, rows, operand, &codes);
+                parts.leave(units);
+            }
         }
     }
 
@@ -147,22 +151,20 @@ private:
     template <class Operand>
     void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows,
                     const Operand& operand) noexcept {
-        const std::byte* streams[most_panels];
+        panel_stream streams{job_.weights.template section<std::byte>(head_.codes) + first * head_.panel_bytes(),
+                             static_cast<std::ptrdiff_t>(head_.panel_bytes())};
         panel_position positions[most_panels];
-        for (std::size_t p = 0; p < panels; ++p)
-            streams[p] = job_.weights.template section<std::byte>(head_.codes) + (first + p) * head_.panel_bytes();
+        const std::size_t copy_bytes = round_up(job_.choice.part_bytes, 64);
         for (std::size_t begin = 0; begin < job_.choice.segments;) {
             const row_segment* const segments = job_.segments + begin;
             std::size_t count = 1;
             while (!segments[count - 1].ends_part)
                 ++count;
             if (job_.cut.copies_panels) {
-                for (std::size_t p = 0; p < panels; ++p) {
-                    std::byte* memory = panel_memory_ + p * round_up(job_.choice.part_bytes, 64);
+                streams = {panel_memory_, static_cast<std::ptrdiff_t>(copy_bytes)};
+                for (std::size_t p = 0; p < panels; ++p)
                     expand_panel<Arch>(job_.weights, job_.choice, job_.zero_point, first + p, positions[p], segments,
-                                       count, memory);
-                    streams[p] = memory;
-                }
+                                       count, panel_memory_ + p * copy_bytes);
             }
             const part_place part{begin == 0, begin + count == job_.choice.segments};
             run_tiles(streams, panels, first, segments, count, part, row, rows, operand);
@@ -176,30 +178,31 @@ private:
         bool last;
     };
 
-    /// One part of all tiles of some rows and panels. `unpacks`: from codes; null: from the streams of operands.
+    /// One part of all tiles of some rows and panels: of panel operands, or, where there is `codes`, of these.
     template <class Operand>
-    void run_tiles(const std::byte* const* streams, std::size_t panels, std::size_t first_panel,
+    void run_tiles(const panel_stream& streams, std::size_t panels, std::size_t first_panel,
                    const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
-                   const Operand& operand, const unpack_work* unpacks = nullptr) noexcept {
-        alignas(64) std::int32_t tiles[stored_tiles * most_rows * most_panels * panel_columns];
+                   const Operand& operand, const unpack_work* codes = nullptr) noexcept {
+        alignas(64) std::int32_t tiles[stored_sums];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
         const std::size_t stride = panels * panel_columns;
         const std::size_t column = first_panel * panel_columns;
         const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
         // Tiles of like size: the first ones have a row more.
-        const std::size_t tile_count = ceil_div(rows, most_rows);
+        const std::size_t largest = traits.rows_of_tile(panels, job_.choice.finish);
+        const std::size_t tile_count = ceil_div(rows, largest);
         const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
         const std::size_t longer = rows - least * tile_count;
         const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
-                                        find_kernel<Arch>(job_.choice, panels, std::min(least + 1, most_rows))};
+                                        find_kernel<Arch>(job_.choice, panels, std::min(least + 1, largest))};
         unpacking_kernel unpacking[2] = {};
         if constexpr (has_unpacking_kernels<Arch>)
-            if (unpacks != nullptr)
-                for (std::size_t more = 0; more < 2; ++more)
-                    unpacking[more] =
-                        find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, std::min(least + more, most_rows));
+            for (std::size_t more = 0; codes != nullptr && more < 2; ++more)
+                unpacking[more] =
+                    find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, std::min(least + more, largest));
         const bool waits = !part.first || !part.last;
+        const std::size_t stored_rows = stored_sums / stride;
         std::size_t stored = 0; // rows
         std::size_t begin = 0;
         for (std::size_t t = 0; t < tile_count; ++t) {
@@ -210,12 +213,12 @@ private:
                 for (std::size_t r = 0; r < tile_rows; ++r)
                     pointers[r] = operand(begin + r);
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
-            if (unpacks != nullptr)
-                unpacking[t < longer ? 1 : 0](work, *unpacks);
+            if (codes != nullptr)
+                unpacking[t < longer ? 1 : 0](work, *codes);
             else
                 kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
-            if (part.last && (t % stored_tiles == stored_tiles - 1 || begin == rows)) {
+            if (part.last && (begin - stored + largest > stored_rows || begin == rows)) {
                 store_(waits ? sum_memory_ + stored * stride : tiles,
                        {row + stored, begin - stored, column, columns, stride});
                 stored = begin;

@@ -65,12 +65,34 @@ struct kernel_traits {
     bool signed_rows = false;    ///< the row operand of it is int8
     std::size_t tile_rows = 1;   ///< of the largest tile
     std::size_t tile_panels = 1; ///< of the largest tile
+    std::size_t narrow_rows = 1; ///< of a tile of fewer panels
+
+    /// Panels of a tile where there are some: the largest tile, two, or one.
+    [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels) const noexcept {
+        if (panels >= tile_panels)
+            return tile_panels;
+        return panels >= 2 && tile_panels > 2 ? 2 : 1;
+    }
+    /// Rows of a tile of some panels.
+    [[nodiscard]] NOTCH_INLINE constexpr std::size_t rows_of_tile(std::size_t panels,
+                                                                  dot_finish finish) const noexcept {
+        return panels < tile_panels && finish == dot_finish::once ? narrow_rows : tile_rows;
+    }
 };
+
+/// The number of an instruction set, or that of the largest tile.
+template <class Ops> [[nodiscard]] constexpr std::size_t narrow_rows_of() noexcept {
+    if constexpr (requires { Ops::narrow_rows; })
+        return Ops::narrow_rows;
+    else
+        return Ops::tile_rows;
+}
 
 /// The traits of an instruction set that this translation unit is compiled for.
 template <class Arch>
 inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, simd::int_ops<Arch>::signed_rows,
-                                                simd::int_ops<Arch>::tile_rows, simd::int_ops<Arch>::tile_panels};
+                                                simd::int_ops<Arch>::tile_rows, simd::int_ops<Arch>::tile_panels,
+                                                narrow_rows_of<simd::int_ops<Arch>>()};
 
 /// True where the packed bytes of a panel are its operand.
 [[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {

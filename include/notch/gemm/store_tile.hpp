@@ -6,6 +6,7 @@
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/simd/int_kernels.hpp>
+#include <notch/simd/wide_lane.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -80,17 +81,24 @@ public:
 
     /// Finishes a tile of int32, or of floats.
     template <bool Floats> void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
-        using lane = simd::lane_of<Arch>;
-        constexpr std::size_t width = simd::lane_width<lane>;
-        std::size_t c = 0;
         if (column_stride_ == 1)
-            for (; c + width <= place.columns; c += width)
-                columns<Floats, lane>(tile + c, place, place.column + c);
-        for (; c < place.columns; ++c)
-            columns<Floats, std::int32_t>(tile + c, place, place.column + c);
+            columns_from<Floats, simd::wide_lane_of<Arch>>(tile, place, 0);
+        else
+            columns_from<Floats, std::int32_t>(tile, place, 0);
     }
 
 private:
+    /// The columns from column c on: as many as fill lanes, the others with narrower ones.
+    template <bool Floats, class Lane>
+    void columns_from(const std::int32_t* tile, const tile_place& place, std::size_t c) const noexcept {
+        constexpr std::size_t width = simd::lane_width<Lane>;
+        for (; c + width <= place.columns; c += width)
+            columns<Floats, Lane>(tile + c, place, place.column + c);
+        if constexpr (width > 1)
+            if (c < place.columns)
+                columns_from<Floats, typename simd::narrower_lane<Lane>::type>(tile, place, c);
+    }
+
     template <bool Floats, class Lane>
     NOTCH_INLINE void columns(const std::int32_t* tile, const tile_place& place, std::size_t column) const noexcept {
         T* const first = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +

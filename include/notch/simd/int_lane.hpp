@@ -5,6 +5,8 @@
 ///     float_lane<Lane>               as many floats
 ///     to_floats(lane)                float(x), rounded to nearest even
 ///     to_ints(floats)                exact for whole numbers in int32; anything else is a precondition
+///     nearest_ints(floats)           rounded to nearest even, into int32; powers_of_two(lane): 2^n as floats, |n| <= 126.
+///                                    Registers of x86 have both
 ///     load_floats<Lane>(p), store_floats(p, floats), clamp_floats(x, lowest, highest)
 ///     as_rounded(floats)             the product as rounded: no compiler may contract what passes here
 ///     store_saturated(p, lane)       uint8_t or int8_t, clamped to the type

@@ -73,6 +73,12 @@ private:
 /// The integers that the floats are.
 [[nodiscard]] NOTCH_INLINE avx2_ints to_ints(avx2_floats x) noexcept { return _mm256_cvtps_epi32(x.value); }
 /// See int_lane.hpp.
+[[nodiscard]] NOTCH_INLINE avx2_ints nearest_ints(avx2_floats x) noexcept { return _mm256_cvtps_epi32(x.value); }
+/// See int_lane.hpp.
+[[nodiscard]] NOTCH_INLINE avx2_floats powers_of_two(avx2_ints n) noexcept {
+    return _mm256_castsi256_ps(((n + avx2_ints(127)) << 23).value);
+}
+/// See int_lane.hpp.
 [[nodiscard]] NOTCH_INLINE avx2_floats clamp_floats(avx2_floats x, avx2_floats lowest, avx2_floats highest) noexcept {
     return _mm256_min_ps(_mm256_max_ps(x.value, lowest.value), highest.value);
 }

@@ -80,6 +80,12 @@ private:
 /// The integers that the floats are.
 [[nodiscard]] NOTCH_INLINE avx512_ints to_ints(avx512_floats x) noexcept { return _mm512_cvtps_epi32(x.value); }
 /// See int_lane.hpp.
+[[nodiscard]] NOTCH_INLINE avx512_ints nearest_ints(avx512_floats x) noexcept { return _mm512_cvtps_epi32(x.value); }
+/// See int_lane.hpp.
+[[nodiscard]] NOTCH_INLINE avx512_floats powers_of_two(avx512_ints n) noexcept {
+    return _mm512_castsi512_ps(((n + avx512_ints(127)) << 23).value);
+}
+/// See int_lane.hpp.
 [[nodiscard]] NOTCH_INLINE avx512_floats clamp_floats(avx512_floats x, avx512_floats lowest,
                                                       avx512_floats highest) noexcept {
     return _mm512_min_ps(_mm512_max_ps(x.value, lowest.value), highest.value);

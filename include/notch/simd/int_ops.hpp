@@ -21,7 +21,8 @@
 ///     add_scaled(p, a, s)      p[i] += float(a[i]) * s[i], two roundings, never contracted
 ///
 /// `has_quad8` and `has_pairs` say which products there are; an instruction set has at least one kind. `tile_rows` and
-/// `tile_panels` are the largest tile whose sums fit its registers. Kernels are written once over these names
+/// `tile_panels` are the largest tile whose sums fit its registers; `narrow_rows`, where there is one, are the rows of a tile of
+/// one or two panels. Kernels are written once over these names
 /// (gemm/microkernel.hpp).
 #pragma once
 

@@ -77,9 +77,10 @@ template <> struct int_ops<avx512bw> {
 #if defined(__AVX512VL__) && defined(__AVX512DQ__) && defined(__AVX512CD__) && defined(__AVX512VNNI__)
 /// With the dot product of bytes.
 template <> struct int_ops<avx512vnni> : int_ops<avx512bw> {
-    static constexpr bool has_quad8 = true;       ///< quad8 exists
-    static constexpr std::size_t tile_rows = 6;   ///< rows of a tile
-    static constexpr std::size_t tile_panels = 4; ///< panels of a tile
+    static constexpr bool has_quad8 = true;        ///< quad8 exists
+    static constexpr std::size_t tile_rows = 6;    ///< rows of a tile
+    static constexpr std::size_t tile_panels = 4;  ///< panels of a tile
+    static constexpr std::size_t narrow_rows = 12; ///< with fewer panels: enough sums to hide the latency of a product
 
     static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept {
 #if defined(__GNUC__)

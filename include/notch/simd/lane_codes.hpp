@@ -13,10 +13,15 @@ namespace notch::simd {
 
 /// lane_width codes of one byte as a lane.
 template <lane Lane, class Code> [[nodiscard]] NOTCH_INLINE Lane load_codes(const Code* from) noexcept {
-    std::int32_t numbers[lane_width<Lane>];
-    for (std::size_t i = 0; i < lane_width<Lane>; ++i)
-        numbers[i] = from[i];
-    return load_lane<Lane>(numbers);
+    if constexpr (requires { typename Lane::half; }) { // two lanes (simd/wide_lane.hpp)
+        using half = typename Lane::half;
+        return {load_codes<half>(from), load_codes<half>(from + lane_width<half>)};
+    } else {
+        std::int32_t numbers[lane_width<Lane>];
+        for (std::size_t i = 0; i < lane_width<Lane>; ++i)
+            numbers[i] = from[i];
+        return load_lane<Lane>(numbers);
+    }
 }
 
 #if defined(__SSE4_1__)

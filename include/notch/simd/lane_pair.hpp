@@ -59,6 +59,40 @@ NOTCH_INLINE void store_saturated_square(Code* to, std::ptrdiff_t step, const av
 }
 #endif
 
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+/// Writes the codes of two lanes, clamped to their type.
+template <class Code>
+NOTCH_INLINE void store_saturated_pair(Code* to, const avx512_ints& a, const avx512_ints& b) noexcept {
+    const __m512i words = _mm512_packs_epi32(a.value, b.value);
+    const __m512i codes =
+        std::same_as<Code, std::uint8_t> ? _mm512_packus_epi16(words, words) : _mm512_packs_epi16(words, words);
+    // Four codes in a number: a0 b0 a0 b0 in the first quarter, a1 b1 a1 b1 in the next.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, codes)));
+}
+
+/// Writes the codes of four lanes, clamped to their type.
+template <class Code>
+NOTCH_INLINE void store_saturated_four(Code* to, const avx512_ints& a, const avx512_ints& b, const avx512_ints& c,
+                                       const avx512_ints& d) noexcept {
+    const __m512i first = _mm512_packs_epi32(a.value, b.value);
+    const __m512i second = _mm512_packs_epi32(c.value, d.value);
+    const __m512i codes =
+        std::same_as<Code, std::uint8_t> ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
+    // Four codes in a number: a0 b0 c0 d0 in the first quarter, a1 b1 c1 d1 in the next.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, codes));
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#endif
+
 #if defined(__SSE4_1__)
 /// Writes the codes of two lanes, clamped to their type.
 template <class Code>
