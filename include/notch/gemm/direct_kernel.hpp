@@ -250,43 +250,51 @@ private:
 };
 
 /// The kernel of some panels.
-template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, bool Floats>
+template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_finish Finish>
 void direct_sums(const direct_work& work) noexcept {
     if constexpr (simd::int_ops<Arch>::has_quad8)
-        direct_quads<Arch, Bits, Rows, Panels, Floats>(work).run();
+        direct_quads<Arch, Bits, Rows, Panels, Finish>(work).run();
     else
         direct_pairs<Arch, Bits, Rows>(work).run();
 }
 
-template <class Arch, int Bits, std::size_t Rows>
-[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels, bool floats) noexcept {
+template <class Arch, int Bits, std::size_t Rows, direct_finish Finish>
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels) noexcept {
     constexpr std::size_t most = direct_panels<Arch>(Rows);
-    if constexpr (simd::int_ops<Arch>::has_quad8 && Bits < 8)
-        if (floats)
-            return panels == most ? &direct_sums<Arch, Bits, Rows, most, true>
-                                  : &direct_sums<Arch, Bits, Rows, 1, true>;
-    static_cast<void>(floats); // pairs find out
-    return panels == most ? &direct_sums<Arch, Bits, Rows, most, false> : &direct_sums<Arch, Bits, Rows, 1, false>;
+    return panels == most ? &direct_sums<Arch, Bits, Rows, most, Finish> : &direct_sums<Arch, Bits, Rows, 1, Finish>;
+}
+
+template <class Arch, int Bits, std::size_t Rows>
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels, direct_finish finish) noexcept {
+    if constexpr (simd::int_ops<Arch>::has_quad8 && Bits < 8) {
+        if (finish == direct_finish::floats)
+            return direct_kernel_of<Arch, Bits, Rows, direct_finish::floats>(panels);
+        if (finish == direct_finish::floats_with_zero)
+            return direct_kernel_of<Arch, Bits, Rows, direct_finish::floats_with_zero>(panels);
+    }
+    static_cast<void>(finish); // pairs find out
+    return direct_kernel_of<Arch, Bits, Rows, direct_finish::integers>(panels);
 }
 
 template <class Arch, int Bits>
-[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t rows, std::size_t panels, bool floats) noexcept {
-    return rows == 1   ? direct_kernel_of<Arch, Bits, 1>(panels, floats)
-           : rows == 2 ? direct_kernel_of<Arch, Bits, 2>(panels, floats)
-                       : direct_kernel_of<Arch, Bits, 4>(panels, floats);
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t rows, std::size_t panels,
+                                                    direct_finish finish) noexcept {
+    return rows == 1   ? direct_kernel_of<Arch, Bits, 1>(panels, finish)
+           : rows == 2 ? direct_kernel_of<Arch, Bits, 2>(panels, finish)
+                       : direct_kernel_of<Arch, Bits, 4>(panels, finish);
 }
 
-/// The kernel of a width, for 1, 2 or 4 rows, and for one panel or direct_panels of them. `floats`: there are scales.
+/// The kernel of a width, for 1, 2 or 4 rows, and for one panel or direct_panels of them.
 template <class Arch>
 [[nodiscard]] direct_kernel find_direct_kernel(std::uint32_t bits, std::size_t rows, std::size_t panels,
-                                               bool floats) noexcept {
+                                               direct_finish finish) noexcept {
     switch (bits) {
     case 2:
-        return direct_kernel_of<Arch, 2>(rows, panels, floats);
+        return direct_kernel_of<Arch, 2>(rows, panels, finish);
     case 4:
-        return direct_kernel_of<Arch, 4>(rows, panels, floats);
+        return direct_kernel_of<Arch, 4>(rows, panels, finish);
     default:
-        return direct_kernel_of<Arch, 8>(rows, panels, floats);
+        return direct_kernel_of<Arch, 8>(rows, panels, finish);
     }
 }
 

@@ -19,11 +19,14 @@
 
 namespace notch::detail {
 
-/// One product. `Floats`: depth blocks have scales, the tile holds floats.
-template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, bool Floats> class direct_quads {
+/// One product.
+template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_finish Finish> class direct_quads {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     static constexpr std::size_t per_unit = 8 / Bits;
+    static constexpr bool floats = Finish != direct_finish::integers;
+    /// Products of the codes with the zero point are summed beside those with the rows.
+    static constexpr bool has_zero = Finish == direct_finish::floats_with_zero;
     static constexpr std::size_t vectors = ops::count;       ///< of a step of a panel
     static constexpr std::size_t columns = Panels * vectors; ///< registers of a row
     static constexpr std::size_t lanes = ops::bytes / 4;
@@ -33,8 +36,9 @@ template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, bool Float
         std::min<std::size_t>(per_unit, std::max<std::size_t>(8 / (Rows * columns), 1));
     using block_sums = reg[Rows][columns][slots];
     /// Totals stay in registers, if they find room there beside the sums of a block.
-    static constexpr bool keeps_totals = !Floats && Rows * columns * (slots + 1) <= (vectors == 2 ? 10 : 24);
+    static constexpr bool keeps_totals = !floats && Rows * columns * (slots + 1) <= (vectors == 2 ? 10 : 24);
     using totals = reg[Rows][columns];
+    using zero_sums = reg[columns]; ///< of the codes times the zero point
 
 public:
     NOTCH_INLINE explicit direct_quads(const direct_work& work) noexcept
@@ -96,6 +100,10 @@ private:
         if constexpr (Bits < 8)
             if (work_.biases != nullptr)
                 multiply_biases(sums);
+        zero_sums zeros;
+#pragma GCC unroll 16
+        for (reg& zero : zeros)
+            zero = ops::zero();
         sum_ += 4;
         const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
         std::ptrdiff_t at = at_;
@@ -103,12 +111,12 @@ private:
         code_prefetch ahead = ahead_;
         for (; at != end; at += unit_row_bytes, unit += step_bytes) {
             ahead.template next<Panels>(work_.code_stride);
-            add_parts(sums, unit, at, std::make_index_sequence<per_unit>());
+            add_parts(sums, zeros, unit, at, std::make_index_sequence<per_unit>());
         }
         ahead_ = ahead;
         at_ = at;
         codes_ = unit;
-        finish_block(sums, total);
+        finish_block(sums, zeros, total);
     }
 
     NOTCH_INLINE void multiply_biases(block_sums& sums) const noexcept {
@@ -122,7 +130,7 @@ private:
     }
 
     template <std::size_t... Parts>
-    NOTCH_INLINE void add_parts(block_sums& sums, const std::byte* unit, std::ptrdiff_t at,
+    NOTCH_INLINE void add_parts(block_sums& sums, zero_sums& zeros, const std::byte* unit, std::ptrdiff_t at,
                                 std::index_sequence<Parts...>) const noexcept {
         reg stored[columns];
 #pragma GCC unroll 16
@@ -132,11 +140,12 @@ private:
             if constexpr (per_unit > 1)
                 stored[j] = ops::as_computed(stored[j]); // else it is loaded for each part
         }
-        (add_quads<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
+        (add_quads<Parts>(sums, zeros, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
     }
 
     template <std::size_t Part>
-    NOTCH_INLINE void add_quads(block_sums& sums, const reg (&stored)[columns], std::ptrdiff_t at) const noexcept {
+    NOTCH_INLINE void add_quads(block_sums& sums, zero_sums& zeros, const reg (&stored)[columns],
+                                std::ptrdiff_t at) const noexcept {
         reg codes[columns];
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < columns; ++j) {
@@ -150,20 +159,29 @@ private:
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < columns; ++j) {
                 reg& sum = sums[i][j][Part % slots];
-                // The operand that has a sign is the second one, where they differ.
-                if constexpr (Bits < 8 && !ops::signed_rows)
-                    sum = ops::as_computed(ops::quad8(sum, codes[j], row));
-                else
-                    sum = ops::as_computed(ops::quad8(sum, row, codes[j]));
+                sum = added(sum, row, codes[j]);
             }
         }
+        if constexpr (has_zero) {
+            const reg zero = ops::repeat4(&work_.zero);
+#pragma GCC unroll 16
+            for (std::size_t j = 0; j < columns; ++j)
+                zeros[j] = added(zeros[j], zero, codes[j]);
+        }
+    }
+    /// The operand that has a sign is the second one, where they differ.
+    static NOTCH_INLINE reg added(reg sum, reg row, reg codes) noexcept {
+        if constexpr (Bits < 8 && !ops::signed_rows)
+            return ops::as_computed(ops::quad8(sum, codes, row));
+        else
+            return ops::as_computed(ops::quad8(sum, row, codes));
     }
 
-    NOTCH_INLINE void finish_block(const block_sums& sums, totals& total) const noexcept {
+    NOTCH_INLINE void finish_block(const block_sums& sums, const zero_sums& zeros, totals& total) const noexcept {
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < columns; ++j) {
             reg counts = ops::zero();
-            if constexpr (!Floats)
+            if constexpr (!floats)
                 if (work_.shifts != nullptr)
                     counts = ops::bytes32(work_.shifts + entry(j));
 #pragma GCC unroll 16
@@ -172,7 +190,9 @@ private:
 #pragma GCC unroll 16
                 for (std::size_t s = 1; s < slots; ++s)
                     sum = ops::add32(sum, sums[i][j][s]);
-                if constexpr (Floats) {
+                if constexpr (has_zero)
+                    sum = ops::subtract32(sum, zeros[j]);
+                if constexpr (floats) {
                     ops::add_scaled(reinterpret_cast<float*>(place(i, j)), sum, work_.scales + entry(j));
                 } else {
                     sum = ops::shift_left32(sum, counts);

@@ -28,7 +28,8 @@ public:
         const std::size_t rows = job_.rows.rows;
         const std::byte* pointers[direct_rows];
         const auto* order = job_.weights.section<std::uint32_t>(head_.order);
-        const direct_row_maker<Arch> make(head_, job_.choice, job_.rows, order);
+        const direct_row_maker<Arch> make(head_, job_.choice, job_.rows, order,
+                                          head_.block_scales != 0 ? job_.zero_point : 0);
         for (std::size_t r = 0; r < rows; ++r) {
             std::byte* const to = memory_ + r * job_.choice.row_bytes;
             make(r, to);
@@ -46,9 +47,13 @@ public:
         work.terms = head_.terms;
         work.tile = tile;
         const bool floats = head_.block_scales != 0;
+        const direct_finish finish = !floats                ? direct_finish::integers
+                                     : job_.zero_point == 0 ? direct_finish::floats
+                                                            : direct_finish::floats_with_zero;
+        work.zero = 0x0101'0101U * static_cast<std::uint8_t>(job_.zero_point);
         const std::size_t together = direct_panels<Arch>(rows);
-        const direct_kernel kernel = find_direct_kernel<Arch>(head_.bits, rows, together, floats);
-        const direct_kernel kernel_of_one = find_direct_kernel<Arch>(head_.bits, rows, 1, floats);
+        const direct_kernel kernel = find_direct_kernel<Arch>(head_.bits, rows, together, finish);
+        const direct_kernel kernel_of_one = find_direct_kernel<Arch>(head_.bits, rows, 1, finish);
         const std::size_t end = part_begin(head_.panels(), job_.cut.column_tasks, task + 1);
         for (std::size_t p = part_begin(head_.panels(), job_.cut.column_tasks, task), panels = 0; p < end;
              p += panels) {

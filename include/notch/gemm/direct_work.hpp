@@ -21,8 +21,12 @@ struct direct_work {
     std::size_t table_stride = 0;           ///< numbers from a panel to the next one
     direct_layout layout{};
     std::size_t terms = 1;
+    std::uint32_t zero = 0;       ///< the zero point of the rows, four times, for floats_with_zero
     std::int32_t* tile = nullptr; ///< [rows][16 panels], of floats where there are scales
 };
+
+/// What the sums of a kernel for quads are: integers, or floats of depth blocks, less a zero point where that is not 0.
+enum class direct_finish { integers, floats, floats_with_zero };
 
 /// Computes the sums.
 using direct_kernel = void (*)(const direct_work&) noexcept;

@@ -163,7 +163,7 @@ template <class First, class Second> struct stage_count<stage_chain<First, Secon
 
 /// Says in five lines, without a newline at the end, which kernel gemm<Arch> takes for products with these weights, why
 /// none that is faster, and what it needs. `rows` and `tasks` are those of the product. Few rows have kernels of their own,
-/// see gemm/direct_plan.hpp; float sums take them only where the zero point of the activations is 0 as int8.
+/// see gemm/direct_plan.hpp; without a product of four bytes, float sums take them only where the zero point is 0 as int8.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::string explain(const packed_weights& weights, std::size_t rows = 1, std::size_t tasks = 1) {
     const detail::packed_header& head = weights.header();

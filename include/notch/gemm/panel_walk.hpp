@@ -138,11 +138,12 @@ private:
             unpack_parts<Arch> parts(job_.weights, job_.choice, first);
             for (std::size_t s = 0; s < job_.choice.segments; ++s) {
                 const row_segment* const segment = job_.segments + s;
-                const std::size_t units = ceil_div(segment->steps, head_.unit_steps());
+                const std::size_t units = head_.units_of(segment->steps);
                 const unpack_work& codes = parts.next(units, panel_memory_);
                 const part_place part{s == 0, s + 1 == job_.choice.segments};
                 run_tiles({}, most_panels, first, segment, 1, part, row, rows, operand, &codes);
-                parts.leave(units);
+                if (!part.last)
+                    parts.leave(units);
             }
         }
     }

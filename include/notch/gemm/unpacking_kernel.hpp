@@ -55,7 +55,7 @@ template <class Arch>
     return has_unpacking_kernels<Arch> && head.bits < 8 && choice.family == dot_family::quad &&
            choice.finish == dot_finish::once && choice.pieces == 0 && head.terms == 1 &&
            (!choice.absorbs || ((1U << head.bits) - 1) << head.largest_shift <= 255) &&
-           (head.blocks == 1 || (steps % head.unit_steps() == 0 && steps >= 4));
+           (head.blocks == 1 || (steps * head.bits % 8 == 0 && steps >= 4));
 }
 
 /// What stands in `numbers`. `Shifts`: exponents are absorbed.
@@ -177,7 +177,7 @@ public:
         const bool changes = choice.absorbs || head.biases != 0;
         work_.code_stride = head.panel_bytes();
         work_.codes = weights.section<std::byte>(head.codes) + panel * work_.code_stride;
-        work_.block_units = ceil_div(changes ? head.block : head.inputs, step_inputs * head.unit_steps());
+        work_.block_units = head.units_of(ceil_div(changes ? head.block : head.inputs, step_inputs));
         work_.first_units = work_.block_units;
         table_stride_ = head.depth_blocks() * panel_columns;
         if (head.biases != 0)
@@ -202,9 +202,10 @@ public:
         work_.codes += units * step_bytes;
         const std::size_t block = work_.block_units;
         const std::size_t done = block - work_.first_units + units; // from the beginning of the first block
-        bias_ += bias_ == nullptr ? 0 : done / block * panel_columns;
-        shift_ += shift_ == nullptr ? 0 : done / block * panel_columns;
-        work_.first_units = block - done % block;
+        const std::size_t blocks = done / block;
+        bias_ += bias_ == nullptr ? 0 : blocks * panel_columns;
+        shift_ += shift_ == nullptr ? 0 : blocks * panel_columns;
+        work_.first_units = block - (done - blocks * block);
     }
 
 private:
