@@ -123,14 +123,16 @@ private:
 
     template <std::size_t Part> NOTCH_INLINE void add_step(tile_type& tile) const noexcept {
         const numbers* how = how_;
+        const std::byte* codes = codes_;
 #if defined(__GNUC__)
-        asm("" : "+r"(how)); // operands in memory: compilers would copy them to the stack, and sums with them
+        // Both are operands in memory: compilers would load them once, and keep them on the stack, and sums with them.
+        asm volatile("" : "+r"(how), "+r"(codes));
 #endif
         reg column[panels];
 #pragma GCC unroll 4
         for (std::size_t p = 0; p < panels; ++p)
             column[p] = expand::template codes<Bits, static_cast<int>(Part)>(
-                            reinterpret_cast<const std::uint8_t*>(codes_ + p * stride_), how[p])
+                            reinterpret_cast<const std::uint8_t*>(codes + p * stride_), how[p])
                             .bytes;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i) {
