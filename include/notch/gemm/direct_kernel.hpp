@@ -180,7 +180,7 @@ private:
         for (std::size_t u = 0; u < units; u += turn, run.codes += turn * step_bytes) {
 #pragma GCC unroll 16
             for (std::size_t k = 0; k < turn; ++k, run.at += unit_row_bytes) {
-                prefetch_codes(run.codes + k * step_bytes);
+                prefetch_codes<6144>(run.codes + k * step_bytes);
                 add_pairs(sums, run.codes + k * step_bytes, run.at, std::make_index_sequence<per_unit>());
             }
         }

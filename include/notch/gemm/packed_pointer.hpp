@@ -51,9 +51,9 @@ private:
 };
 
 /// Asks for codes that are read soon: processors do not read ahead beyond a page by themselves.
-NOTCH_INLINE void prefetch_codes(const std::byte* from) noexcept {
-    constexpr std::uintptr_t distance = 2048; // may lie behind the end, which does no harm
-    NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + distance));
+template <std::uintptr_t Distance = 2048> NOTCH_INLINE void prefetch_codes(const std::byte* from) noexcept {
+    // May lie behind the end, which does no harm.
+    NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + Distance));
 }
 
 } // namespace notch::detail

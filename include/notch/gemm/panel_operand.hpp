@@ -60,8 +60,10 @@ public:
             part = (part + 1) % per_unit;
             unit += part == 0 ? step_bytes : 0;
         }
-        for (; steps >= per_unit; steps -= per_unit, unit += step_bytes, to += per_unit * size)
+        for (; steps >= per_unit; steps -= per_unit, unit += step_bytes, to += per_unit * size) {
+            prefetch_codes(reinterpret_cast<const std::byte*>(unit));
             all(unit, to, std::make_index_sequence<per_unit>());
+        }
         if (steps != 0)
             some(unit, 0, steps, to, std::make_index_sequence<per_unit>());
     }
@@ -140,10 +142,14 @@ public:
             const step_expander<Arch, Bits, Form> expand_steps(biases_, shifts_);
             const std::size_t block_steps = head_.steps(at.block);
             while (segments != end && at.step < block_steps) {
+                std::byte* corrections = nullptr;
                 if (header != 0 && segments->begins && left == segments->steps)
-                    write_header(panel, at, segments, to);
+                    corrections = write_header(panel, at, segments, to);
                 const std::size_t steps = std::min(left, block_steps - at.step);
                 expand_steps(at.codes, at.step, steps, to);
+                if constexpr (simd::int_ops<Arch>::has_quad8 && Form == operand_form::bytes)
+                    if (corrections != nullptr)
+                        write_corrections(to, steps, corrections);
                 to += steps * step_expander<Arch, Bits, Form>::size;
                 at.step += steps;
                 left -= steps;
@@ -151,7 +157,7 @@ public:
                     left = segments->steps;
             }
             if (at.step == block_steps) {
-                at.codes += head_.code_bytes(at.block);
+                at.codes += ceil_div(block_steps, std::size_t{8 / Bits}) * step_bytes;
                 at.step = 0;
                 ++at.block;
             }
@@ -168,9 +174,10 @@ private:
         shifts_ = head_.block_shifts != 0 ? weights_.section<std::uint8_t>(head_.block_shifts) + index : zeros;
     }
 
-    /// Writes the header of a run that begins at a position.
-    NOTCH_INLINE void write_header(std::size_t panel, const panel_position& at, const row_segment* run,
-                                   std::byte*& to) noexcept {
+    /// Writes the header of a run that begins at a position. Returns where corrections are missing: those of a run of one
+    /// segment, which are summed when it has been expanded.
+    NOTCH_INLINE std::byte* write_header(std::size_t panel, const panel_position& at, const row_segment* run,
+                                         std::byte*& to) noexcept {
         if (choice_.finish == dot_finish::real) {
             std::memcpy(to,
                         weights_.section<float>(head_.block_scales) +
@@ -184,38 +191,53 @@ private:
             std::memcpy(to, numbers, step_bytes);
         }
         to += step_bytes;
+        if (choice_.finish != dot_finish::real || choice_.family != dot_family::quad)
+            return nullptr;
+        std::byte* const corrections = to;
+        to += step_bytes;
+        if (run->ends)
+            return corrections;
         if constexpr (simd::int_ops<Arch>::has_quad8) {
-            if (choice_.finish == dot_finish::real) {
-                write_corrections(at, run, to);
-                to += step_bytes;
+            std::size_t steps = run->steps;
+            while (!run->ends)
+                steps += (++run)->steps;
+            const step_expander<Arch, Bits, operand_form::bytes> expand_steps(biases_, shifts_);
+            value_totals totals;
+            for (std::size_t s = 0; s < steps; ++s) {
+                alignas(64) std::byte values[step_bytes];
+                expand_steps(at.codes, at.step + s, 1, values);
+                totals.add(values);
             }
+            totals.store(corrections, -zero_point_);
         }
+        return nullptr;
     }
 
-    /// Minus the zero point times the sums of a run, which lies in one depth block.
-    void write_corrections(const panel_position& at, const row_segment* run, std::byte* to) noexcept {
+    /// Sums of the values of steps.
+    struct value_totals {
         using ops = simd::int_ops<Arch>;
-        constexpr std::size_t most = 16; // steps at a time
-        constexpr std::uint32_t one = 0x0101'0101U;
-        std::size_t steps = run->steps;
-        while (!run->ends)
-            steps += (++run)->steps;
         typename ops::reg sums[ops::count];
-        for (auto& sum : sums)
-            sum = ops::zero();
-        alignas(64) std::byte values[most * step_bytes];
-        const step_expander<Arch, Bits, operand_form::bytes> expand_steps(biases_, shifts_);
-        const std::int32_t factor = zero_point_ == 0 ? 0 : -zero_point_;
-        for (std::size_t s = 0; factor != 0 && s < steps; s += most) {
-            const std::size_t count = std::min(most, steps - s);
-            expand_steps(at.codes, at.step + s, count, values);
-            for (std::size_t i = 0; i < count; ++i)
-                for (std::size_t v = 0; v < ops::count; ++v)
-                    sums[v] =
-                        ops::quad8(sums[v], ops::repeat4(&one), ops::load(values + i * step_bytes + v * ops::bytes));
+        NOTCH_INLINE value_totals() noexcept {
+            for (auto& sum : sums)
+                sum = ops::zero();
         }
-        for (std::size_t v = 0; v < ops::count; ++v)
-            ops::store(to + v * ops::bytes, ops::multiply32(sums[v], ops::repeat4(&factor)));
+        NOTCH_INLINE void add(const std::byte* values) noexcept {
+            constexpr std::uint32_t ones = 0x0101'0101U;
+            for (std::size_t v = 0; v < ops::count; ++v)
+                sums[v] = ops::quad8(sums[v], ops::repeat4(&ones), ops::load(values + v * ops::bytes));
+        }
+        NOTCH_INLINE void store(std::byte* to, std::int32_t factor) const noexcept {
+            for (std::size_t v = 0; v < ops::count; ++v)
+                ops::store(to + v * ops::bytes, ops::multiply32(sums[v], ops::repeat4(&factor)));
+        }
+    };
+
+    /// Minus the zero point times the sums of some steps, which have been expanded.
+    NOTCH_INLINE void write_corrections(const std::byte* values, std::size_t steps, std::byte* to) const noexcept {
+        value_totals totals;
+        for (std::size_t s = 0; s < steps && zero_point_ != 0; ++s)
+            totals.add(values + s * step_bytes);
+        totals.store(to, -zero_point_);
     }
 
     packed_pointer weights_;
