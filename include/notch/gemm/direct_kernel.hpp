@@ -266,12 +266,9 @@ template <class Arch, int Bits, std::size_t Rows, direct_finish Finish>
 
 template <class Arch, int Bits, std::size_t Rows>
 [[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels, direct_finish finish) noexcept {
-    if constexpr (simd::int_ops<Arch>::has_quad8 && Bits < 8) {
+    if constexpr (simd::int_ops<Arch>::has_quad8 && Bits < 8)
         if (finish == direct_finish::floats)
             return direct_kernel_of<Arch, Bits, Rows, direct_finish::floats>(panels);
-        if (finish == direct_finish::floats_with_zero)
-            return direct_kernel_of<Arch, Bits, Rows, direct_finish::floats_with_zero>(panels);
-    }
     static_cast<void>(finish); // pairs find out
     return direct_kernel_of<Arch, Bits, Rows, direct_finish::integers>(panels);
 }

@@ -24,9 +24,8 @@ template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_fin
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     static constexpr std::size_t per_unit = 8 / Bits;
-    static constexpr bool floats = Finish != direct_finish::integers;
-    /// Products of the codes with the zero point are summed beside those with the rows.
-    static constexpr bool has_zero = Finish == direct_finish::floats_with_zero;
+    /// Products of the codes with the zero point are summed beside those with the rows then.
+    static constexpr bool floats = Finish == direct_finish::floats;
     static constexpr std::size_t vectors = ops::count;       ///< of a step of a panel
     static constexpr std::size_t columns = Panels * vectors; ///< registers of a row
     static constexpr std::size_t lanes = ops::bytes / 4;
@@ -162,7 +161,7 @@ private:
                 sum = added(sum, row, codes[j]);
             }
         }
-        if constexpr (has_zero) {
+        if constexpr (floats) {
             const reg zero = ops::repeat4(&work_.zero);
 #pragma GCC unroll 16
             for (std::size_t j = 0; j < columns; ++j)
@@ -190,9 +189,8 @@ private:
 #pragma GCC unroll 16
                 for (std::size_t s = 1; s < slots; ++s)
                     sum = ops::add32(sum, sums[i][j][s]);
-                if constexpr (has_zero)
-                    sum = ops::subtract32(sum, zeros[j]);
                 if constexpr (floats) {
+                    sum = ops::subtract32(sum, zeros[j]);
                     ops::add_scaled(reinterpret_cast<float*>(place(i, j)), sum, work_.scales + entry(j));
                 } else {
                     sum = ops::shift_left32(sum, counts);

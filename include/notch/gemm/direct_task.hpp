@@ -47,9 +47,7 @@ public:
         work.terms = head_.terms;
         work.tile = tile;
         const bool floats = head_.block_scales != 0;
-        const direct_finish finish = !floats                ? direct_finish::integers
-                                     : job_.zero_point == 0 ? direct_finish::floats
-                                                            : direct_finish::floats_with_zero;
+        const direct_finish finish = floats ? direct_finish::floats : direct_finish::integers;
         work.zero = 0x0101'0101U * static_cast<std::uint8_t>(job_.zero_point);
         const std::size_t together = direct_panels<Arch>(rows);
         const direct_kernel kernel = find_direct_kernel<Arch>(head_.bits, rows, together, finish);

@@ -21,12 +21,12 @@ struct direct_work {
     std::size_t table_stride = 0;           ///< numbers from a panel to the next one
     direct_layout layout{};
     std::size_t terms = 1;
-    std::uint32_t zero = 0;       ///< the zero point of the rows, four times, for floats_with_zero
+    std::uint32_t zero = 0;       ///< the zero point of the rows, four times, for floats
     std::int32_t* tile = nullptr; ///< [rows][16 panels], of floats where there are scales
 };
 
-/// What the sums of a kernel for quads are: integers, or floats of depth blocks, less a zero point where that is not 0.
-enum class direct_finish { integers, floats, floats_with_zero };
+/// What the sums of a kernel for quads are: integers, or floats of depth blocks, less the zero point of the rows.
+enum class direct_finish { integers, floats };
 
 /// Computes the sums.
 using direct_kernel = void (*)(const direct_work&) noexcept;

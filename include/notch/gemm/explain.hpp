@@ -19,6 +19,7 @@
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/plan.hpp>
 #include <notch/gemm/row_operand.hpp>
+#include <notch/gemm/unpacking_kernel.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -149,7 +150,10 @@ template <class Arch>
     else
         line += text("rows are copied, because depth blocks of ", head.blocks > 1 ? head.block : head.inputs,
                      " inputs are padded to a multiple of ", step_inputs);
-    line += panels_in_place(head, choice) ? "; panels are read in place" : "; panels are expanded";
+    line += panels_in_place(head, choice) ? "; panels are read in place"
+            : unpacks_in_tiles<Arch>(head, choice)
+                ? "; panels are unpacked by the kernels, where tiles have rows enough"
+                : "; panels are expanded";
     return line + text("; workspace ", gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"),
                        ", ", counted(std::max<std::size_t>(tasks, 1), "task"), ')');
 }

@@ -57,7 +57,7 @@ inline constexpr std::size_t shortest_chain = 3;
 /// More steps than there are.
 inline constexpr std::size_t unlimited_steps = std::size_t{1} << 31;
 /// Bytes of panel operands that a part expands: with the rows of a block they stay in the second-level cache.
-inline constexpr std::size_t part_panel_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t part_panel_bytes = std::size_t{128} << 10;
 
 /// What planning knows of an instruction set.
 struct kernel_traits {
