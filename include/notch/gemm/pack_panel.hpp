@@ -4,6 +4,7 @@
 
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/pack_facts.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/value_sums.hpp>
 #include <notch/gemm/weight_term.hpp>
@@ -23,14 +24,6 @@ namespace notch::detail {
 /// Inputs that are read of a row before the next one's turn comes: what is read and written meanwhile stays in the
 /// first-level cache.
 inline constexpr std::size_t pack_piece = 512;
-
-/// What is known of a depth block of a panel, per output. Sums that no packed weights can have stop growing at 2^30.
-struct block_facts {
-    std::int32_t sum[panel_columns];       ///< of values
-    std::int32_t magnitude[panel_columns]; ///< of |values|
-    std::int32_t largest[panel_columns];   ///< |value|
-    std::int32_t exponent[panel_columns];  ///< of its scale, power of two only
-};
 
 /// Packs one matrix into bytes that have been planned.
 template <class Arch> class packer {
@@ -197,44 +190,6 @@ private:
         return passes;
     }
 
-    /// The levels that a width has.
-    struct level_limits {
-        std::int32_t lowest;
-        std::int32_t highest;
-        level_limits(const weight_term& term, std::uint32_t bits) noexcept
-            : lowest(term.base(static_cast<std::uint32_t>(term.width)) - term.base(bits)),
-              highest(lowest + (1 << term.width) - 1) {}
-    };
-
-    /// Adds what has been seen of a piece, `First` of its depth block. False where a level is none of the width or a value
-    /// none that kernels take.
-    template <bool First>
-    static NOTCH_INLINE bool add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
-                                       level_limits limits, block_facts& facts) noexcept {
-        const auto count = static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule));
-        constexpr std::int32_t most = 1 << 30;
-        std::int32_t excess[panel_columns]; // negative where something is
-        // Kept a loop, which compilers turn into vectors; sixteen statements they do not.
-#pragma GCC unroll 1
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            const std::int32_t zero = zeros[c];
-            const std::int32_t sum = seen.sum[c] - count * zero;
-            const std::int32_t magnitude = sum + 2 * seen.below[c];
-            const std::int32_t above = seen.highest[c] - zero;
-            const std::int32_t below = zero - seen.lowest[c];
-            const std::int32_t largest = std::max(std::max(above, below), 0);
-            facts.sum[c] = First ? sum : std::min(std::max(facts.sum[c], -most), most) + sum;
-            facts.magnitude[c] = First ? magnitude : std::min(facts.magnitude[c], most) + magnitude;
-            facts.largest[c] = First ? largest : std::max(facts.largest[c], largest);
-            excess[c] = (127 - above) | (128 - below) | (limits.highest - seen.highest[c]) |
-                        (seen.lowest[c] - limits.lowest) | (limits.highest - zero) | (zero - limits.lowest);
-        }
-        std::int32_t all = 0;
-        for (const std::int32_t of_output : excess)
-            all |= of_output;
-        return all >= 0;
-    }
-
     [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {
         return term.zero_points.empty() ? 0 : term.zero_points[term.block_of(sources_[output], input)];
     }
@@ -314,47 +269,13 @@ private:
             write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], all.sum[c]);
     }
 
-    /// What is known of all depth blocks of a panel, per output. `sum` and `magnitude` are value_sums.
-    struct panel_facts {
-        std::int64_t sum[panel_columns] = {};
-        std::int64_t magnitude[panel_columns] = {};
-        std::int64_t shifted[panel_columns] = {}; ///< the largest |value| * 2^shift
-        std::int32_t largest[panel_columns] = {}; ///< the largest |value|
-        std::int32_t shift[panel_columns] = {};   ///< the largest one
-    };
-
-    /// Adds a depth block to those of its panel, and writes its shifts. In loops that compilers turn into vectors.
+    /// Adds a depth block to those of its panel, and writes its shifts.
     NOTCH_INLINE void add_block(std::size_t panel, std::size_t h, const exponent_range& range,
                                 panel_facts& all) noexcept {
-        constexpr std::int64_t most = value_sums::most;
-        const block_facts& facts = facts_[h];
-        std::int32_t shifts[panel_columns];
-        std::uint8_t bytes[panel_columns];
-#pragma GCC unroll 1
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            shifts[c] = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-            all.shift[c] = std::max(all.shift[c], shifts[c]);
-            all.largest[c] = std::max(all.largest[c], facts.largest[c]);
-        }
-#pragma GCC unroll 1
-        for (std::size_t c = 0; c < panel_columns; ++c)
-            bytes[c] = static_cast<std::uint8_t>(shifts[c]);
-#pragma GCC unroll 1
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            // value_sums::add, of which this is what remains for magnitudes below 2^31.
-            const std::uint64_t by = static_cast<std::uint32_t>(shifts[c]);
-            const std::int64_t magnitude = std::int64_t{facts.magnitude[c]} << by;
-            const std::uint64_t sum = static_cast<std::uint64_t>(std::int64_t{facts.sum[c]}) << by;
-            const std::uint64_t ends = all.magnitude[c] == most ? most : 0; // magnitude > most - ends: nothing is added
-            const std::uint64_t mask = magnitude > most - static_cast<std::int64_t>(ends) ? 0 : ~std::uint64_t{0};
-            all.sum[c] = static_cast<std::int64_t>(static_cast<std::uint64_t>(all.sum[c]) + (sum & mask));
-            const std::int64_t total = all.magnitude[c] + magnitude;
-            all.magnitude[c] = total < most ? total : most;
-            const std::int64_t shifted = std::int64_t{facts.largest[c]} << by;
-            all.shifted[c] = all.shifted[c] > shifted ? all.shifted[c] : shifted;
-        }
+        std::uint8_t shifts[panel_columns];
+        all.add(facts_[h], range.lowest, shifts);
         if (head_.block_shifts != 0)
-            std::memcpy(at<std::uint8_t>(head_.block_shifts) + table_index(panel, h), bytes, panel_columns);
+            std::memcpy(at<std::uint8_t>(head_.block_shifts) + table_index(panel, h), shifts, panel_columns);
     }
 
     /// Raises the error of the first output of a panel whose sums could leave int32.
