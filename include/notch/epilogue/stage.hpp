@@ -62,11 +62,24 @@ template <simd::lane Lane> struct column_site {
 
     /// Numbers of these columns; `value` for all where the list is null.
     [[nodiscard]] NOTCH_INLINE Lane each(const std::int32_t* list, std::int32_t value = 0) const noexcept {
-        return list == nullptr ? Lane(value) : simd::load_lane<Lane>(list + column);
+        if constexpr (requires { typename Lane::half; }) // registers one by one, or gcc puts all of them to memory
+            return {half<0>().each(list, value), half<1>().each(list, value)};
+        else
+            return list == nullptr ? Lane(value) : simd::load_lane<Lane>(list + column);
     }
     /// Reals of these columns; `value` for all where the list is null.
     [[nodiscard]] NOTCH_INLINE simd::float_lane<Lane> each(const float* list, float value = 1) const noexcept {
-        return list == nullptr ? simd::float_lane<Lane>(value) : simd::load_floats<Lane>(list + column);
+        if constexpr (requires { typename Lane::half; })
+            return {half<0>().each(list, value), half<1>().each(list, value)};
+        else
+            return list == nullptr ? simd::float_lane<Lane>(value) : simd::load_floats<Lane>(list + column);
+    }
+
+private:
+    /// One of the two lanes of a lane of two.
+    template <std::size_t Number> [[nodiscard]] NOTCH_INLINE auto half() const noexcept {
+        using part = typename Lane::half;
+        return column_site<part>{column + Number * simd::lane_width<part>, problem};
     }
 };
 

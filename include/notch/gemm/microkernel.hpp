@@ -73,6 +73,14 @@ struct row_segment {
     bool ends_part = true; ///< of the dot product
 };
 
+/// A pointer that the optimizer may not handle together with others, in a register of several.
+[[nodiscard]] NOTCH_INLINE const std::byte* one_by_one(const std::byte* pointer) noexcept {
+#if defined(__GNUC__)
+    asm("" : "+r"(pointer));
+#endif
+    return pointer;
+}
+
 /// Operands of panels at one distance; all move on together.
 struct panel_stream {
     const std::byte* first = nullptr; ///< of the first panel
@@ -212,8 +220,11 @@ void tile_product(const tile_work& work) noexcept {
     using tile_type = tile_registers<Arch, Rows, Panels>;
     constexpr bool in_registers = Family != dot_family::chain && Finish == dot_finish::once;
     const std::byte* rows[Rows];
-    for (std::size_t i = 0; i < Rows; ++i)
-        rows[i] = work.rows[i];
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < Rows; ++i) {
+        // Not several at once: pointers that were just written one by one would have to reach the cache first.
+        rows[i] = one_by_one(work.rows[i]);
+    }
     panel_stream panels = work.panels;
     tile_type tile;
     tile.clear();

@@ -212,7 +212,7 @@ private:
                 work.rows = operand.list + begin;
             else
                 for (std::size_t r = 0; r < tile_rows; ++r)
-                    pointers[r] = operand(begin + r);
+                    pointers[r] = one_by_one(operand(begin + r)); // or they would wait for the units that multiply
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
             if (codes != nullptr)
                 unpacking[t < longer ? 1 : 0](work, *codes);

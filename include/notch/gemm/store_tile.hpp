@@ -104,17 +104,20 @@ private:
         T* const first = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +
                          static_cast<std::ptrdiff_t>(column) * column_stride_;
         with_stage<Lane>(epilogue_, column_site<Lane>{column, problem_}, [&](const auto& stages) NOTCH_LAMBDA_INLINE {
+            // In registers, whatever the results may lie on.
             T* to = first;
+            const std::int32_t* from = tile;
+            const std::ptrdiff_t step = row_stride_;
+            const std::size_t stride = place.stride;
+            const std::size_t end = place.row + place.rows;
             if constexpr (Floats) {
-                for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
-                    store_lane_as<Lane>(
-                        to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(tile)), place.row + r));
+                for (std::size_t r = place.row; r < end; ++r, from += stride, to += step)
+                    store_lane_as<Lane>(to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
             } else {
                 const Lane correction =
                     wrapping_add_product(Lane(0), simd::load_lane<Lane>(sums_ + column), Lane(-zero_point_));
-                for (std::size_t r = 0; r < place.rows; ++r, tile += place.stride, to += row_stride_)
-                    store_lane_as<Lane>(to,
-                                        stages(wrapping_add(simd::load_lane<Lane>(tile), correction), place.row + r));
+                for (std::size_t r = place.row; r < end; ++r, from += stride, to += step)
+                    store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
             }
         });
     }
