@@ -9,6 +9,7 @@
 #include <notch/core/config.hpp>
 #include <notch/gemm/direct_plan.hpp>
 #include <notch/gemm/direct_work.hpp>
+#include <notch/gemm/microkernel.hpp>
 #include <notch/gemm/packed_pointer.hpp>
 #include <notch/simd/int_kernels.hpp>
 
@@ -42,8 +43,9 @@ template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_fin
 public:
     NOTCH_INLINE explicit direct_quads(const direct_work& work) noexcept
         : work_(work), codes_(work.codes), ahead_(work.codes, work.code_stride, Panels) {
+#pragma GCC unroll 4
         for (std::size_t i = 0; i < Rows; ++i)
-            rows_[i] = work.rows[i];
+            rows_[i] = one_by_one(work.rows[i]);
     }
 
     /// All of it.

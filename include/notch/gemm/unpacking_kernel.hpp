@@ -76,8 +76,9 @@ template <class Arch, int Bits, bool Shifts, std::size_t Rows> class unpacking_p
 public:
     static void run(const tile_work& work, const unpack_work& from) noexcept {
         const std::byte* rows[Rows];
+#pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i)
-            rows[i] = work.rows[i] + work.segments->offset;
+            rows[i] = one_by_one(work.rows[i]) + work.segments->offset;
         tile_type tile;
         tile.clear();
         if (work.adds)
