@@ -86,13 +86,11 @@ public:
         unpacking_product product(rows, from);
         const std::size_t steps = work.segments->steps;
         std::size_t block = from.first_units;
-        for (std::size_t left = steps / per_unit; left != 0;) {
-            const std::size_t units = std::min(left, block);
-            for (std::size_t unit = 0; unit < units; ++unit)
-                product.add_unit(tile, std::make_index_sequence<per_unit>());
-            left -= units;
-            block -= units;
-            if (block == 0) {
+        // One loop, not one of blocks around one of units: gcc would compute its pointers anew for each block, and carry
+        // them from one to the next in vector registers, where they wait for all products before them.
+        for (std::size_t left = steps / per_unit; left != 0; --left) {
+            product.add_unit(tile, std::make_index_sequence<per_unit>());
+            if (--block == 0) {
                 block = from.block_units;
                 product.how_ += panels;
             }
