@@ -1,51 +1,30 @@
 /// @file
-/// Kernels of few rows: the sums of one panel, from packed codes that are unpacked in registers.
+/// Kernels of few rows: the sums of one or several panels, from packed codes that are unpacked in registers.
 ///
 ///     tile[i][c] = sum over depth blocks of (sum of activation i * value of column c) * 2^shift, or * scale
 ///
-/// Instruction sets with quad8 keep int32 sums in registers for a depth block. With pairs, int16 sums are kept for a run,
-/// as many registers of the panel at a time as fit, and widened into a tile in memory by a product with 2^shift. A run
-/// begins with the sums behind the row operand: they are minus what the bias of the stored codes adds. Their int16 may
-/// wrap on the way; where a run ends it is sum of activation * value, which fits.
-///
-/// What is done between blocks is decided at run time: one kernel for each width of codes and number of rows.
+/// Instruction sets with quad8 keep int32 sums in registers for a depth block (gemm/direct_quads.hpp). With pairs, which
+/// stand here, int16 sums are kept for a run, as many registers of the panel at a time as fit, and widened into a tile in
+/// memory by a product with 2^shift. A run begins with the sums behind the row operand: they are minus what the bias of the
+/// stored codes adds. Their int16 may wrap on the way; where a run ends it is sum of activation * value, which fits.
 #pragma once
 
 #include <notch/core/config.hpp>
 #include <notch/gemm/direct_plan.hpp>
+#include <notch/gemm/direct_quads.hpp>
+#include <notch/gemm/direct_work.hpp>
+#include <notch/gemm/packed_pointer.hpp>
 #include <notch/simd/int_kernels.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 namespace notch::detail {
 
-/// A panel and some rows.
-struct direct_work {
-    const std::byte* codes = nullptr;       ///< of the panel
-    const std::byte* const* rows = nullptr; ///< operands
-    const std::uint8_t* shifts = nullptr;   ///< of the panel [depth block][16]; null: 0
-    const std::uint8_t* biases = nullptr;   ///< the same; null: the sums of the rows have the bias in them
-    const float* scales = nullptr;          ///< the same; null: sums are integers
-    direct_layout layout{};
-    std::size_t terms = 1;
-    std::int32_t* tile = nullptr; ///< [rows][16], of floats where there are scales
-};
-
-/// Asks for codes that are read soon: processors do not read ahead beyond a page by themselves.
-NOTCH_INLINE void prefetch_codes(const std::byte* from) noexcept {
-    constexpr std::uintptr_t distance = 6144; // may lie behind the end, which does no harm
-    NOTCH_PREFETCH(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + distance));
-}
-
-/// Computes the sums.
-using direct_kernel = void (*)(const direct_work&) noexcept;
-
-/// One product.
-template <class Arch, int Bits, std::size_t Rows> class direct_product {
+/// One product of a panel with pairs.
+template <class Arch, int Bits, std::size_t Rows> class direct_pairs {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     static constexpr std::size_t per_unit = 8 / Bits;
@@ -57,7 +36,7 @@ template <class Arch, int Bits, std::size_t Rows> class direct_product {
     static constexpr std::ptrdiff_t unit_row_bytes = static_cast<std::ptrdiff_t>(per_unit * halves * step_inputs);
 
 public:
-    NOTCH_INLINE explicit direct_product(const direct_work& work) noexcept : work_(work), codes_(work.codes) {
+    NOTCH_INLINE explicit direct_pairs(const direct_work& work) noexcept : work_(work), codes_(work.codes) {
         for (std::size_t i = 0; i < Rows; ++i)
             rows_[i] = work.rows[i];
     }
@@ -69,12 +48,8 @@ public:
         for (std::size_t term = 0; term < work_.terms; ++term) {
             at_ = 0;
             sum_ = static_cast<std::ptrdiff_t>(work_.layout.sums_at);
-            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns) {
-                if constexpr (ops::has_quad8)
-                    add_block(work_.layout.units_of(h));
-                else
-                    add_runs(work_.layout.units_of(h));
-            }
+            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns)
+                add_runs(work_.layout.units_of(h));
         }
     }
 
@@ -90,98 +65,6 @@ private:
             for (std::size_t v = 0; v < registers; ++v)
                 ops::store(place(tile, i, v), ops::as_computed(ops::zero()));
     }
-
-    // With quad8.
-
-    /// Registers that the sums of a row and register of the panel are spread over, to wait less for each other.
-    static constexpr std::size_t slots =
-        std::min<std::size_t>(per_unit, std::max<std::size_t>(8 / (Rows * registers), 1));
-
-    /// One depth block.
-    NOTCH_INLINE void add_block(std::size_t units) noexcept {
-        reg sums[Rows][registers][slots];
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < registers; ++v)
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-#pragma GCC unroll 16
-                for (std::size_t s = 0; s < slots; ++s)
-                    sums[i][v][s] = ops::zero();
-                if constexpr (has_sums) {
-                    sums[i][v][0] = ops::repeat4(rows_[i] + sum_);
-                    if (work_.biases != nullptr)
-                        sums[i][v][0] = ops::multiply32(sums[i][v][0], ops::bytes32(work_.biases + table_ + v * lanes));
-                }
-            }
-        sum_ += 4;
-        const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
-        std::ptrdiff_t at = at_;
-        const std::byte* unit = codes_;
-        for (; at != end; at += unit_row_bytes, unit += step_bytes)
-            add_parts(sums, unit, at, std::make_index_sequence<per_unit>());
-        at_ = at;
-        codes_ = unit;
-        finish_block(sums);
-    }
-
-    template <std::size_t... Parts>
-    NOTCH_INLINE void add_parts(reg (&sums)[Rows][registers][slots], const std::byte* unit, std::ptrdiff_t at,
-                                std::index_sequence<Parts...>) const noexcept {
-        reg stored[registers];
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < registers; ++v)
-            stored[v] = ops::load(unit + v * ops::bytes);
-        prefetch_codes(unit);
-        (add_quads<Parts>(sums, stored, at + static_cast<std::ptrdiff_t>(Parts * step_inputs)), ...);
-    }
-
-    template <std::size_t Part>
-    NOTCH_INLINE void add_quads(reg (&sums)[Rows][registers][slots], const reg (&stored)[registers],
-                                std::ptrdiff_t at) const noexcept {
-        reg codes[registers];
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < registers; ++v)
-            codes[v] = unpacked<Part>(stored[v]);
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < Rows; ++i) {
-            const reg row = ops::repeat4(rows_[i] + at);
-#pragma GCC unroll 16
-            for (std::size_t v = 0; v < registers; ++v) {
-                reg& sum = sums[i][v][Part % slots];
-                // The operand that has a sign is the second one, where they differ.
-                if constexpr (Bits < 8 && !ops::signed_rows)
-                    sum = ops::as_computed(ops::quad8(sum, codes[v], row));
-                else
-                    sum = ops::as_computed(ops::quad8(sum, row, codes[v]));
-            }
-        }
-    }
-
-    NOTCH_INLINE void finish_block(const reg (&sums)[Rows][registers][slots]) const noexcept {
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < registers; ++v) {
-            reg counts = ops::zero();
-            if (work_.shifts != nullptr)
-                counts = ops::bytes32(work_.shifts + table_ + v * lanes);
-#pragma GCC unroll 16
-            for (std::size_t i = 0; i < Rows; ++i) {
-                reg sum = sums[i][v][0];
-#pragma GCC unroll 16
-                for (std::size_t s = 1; s < slots; ++s)
-                    sum = ops::add32(sum, sums[i][v][s]);
-                std::int32_t* to = place(work_.tile, i, v);
-                if (work_.scales != nullptr) {
-                    ops::add_scaled(reinterpret_cast<float*>(to), sum, work_.scales + table_ + v * lanes);
-                } else {
-                    if (work_.shifts != nullptr)
-                        sum = ops::shift_left32(sum, counts);
-                    ops::store(to, ops::add32(ops::load(to), sum));
-                }
-            }
-        }
-    }
-
-    // With pairs.
 
     /// Registers of the panel at a time: int16 sums of all rows in eight registers.
     static constexpr std::size_t together =
@@ -297,7 +180,7 @@ private:
         for (std::size_t u = 0; u < units; u += turn, run.codes += turn * step_bytes) {
 #pragma GCC unroll 16
             for (std::size_t k = 0; k < turn; ++k, run.at += unit_row_bytes) {
-                prefetch_codes(run.codes + k * step_bytes);
+                prefetch_codes<6144>(run.codes + k * step_bytes);
                 add_pairs(sums, run.codes + k * step_bytes, run.at, std::make_index_sequence<per_unit>());
             }
         }
@@ -366,26 +249,49 @@ private:
     std::size_t table_ = 0;  ///< of shifts, biases and scales
 };
 
-/// The kernel.
-template <class Arch, int Bits, std::size_t Rows> void direct_sums(const direct_work& work) noexcept {
-    direct_product<Arch, Bits, Rows>(work).run();
+/// The kernel of some panels.
+template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_finish Finish>
+void direct_sums(const direct_work& work) noexcept {
+    if constexpr (simd::int_ops<Arch>::has_quad8)
+        direct_quads<Arch, Bits, Rows, Panels, Finish>(work).run();
+    else
+        direct_pairs<Arch, Bits, Rows>(work).run();
 }
 
-template <class Arch, int Bits> [[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t rows) noexcept {
-    return rows == 1   ? &direct_sums<Arch, Bits, 1>
-           : rows == 2 ? &direct_sums<Arch, Bits, 2>
-                       : &direct_sums<Arch, Bits, 4>;
+template <class Arch, int Bits, std::size_t Rows, direct_finish Finish>
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels) noexcept {
+    constexpr std::size_t most = direct_panels<Arch>(Rows);
+    return panels == most ? &direct_sums<Arch, Bits, Rows, most, Finish> : &direct_sums<Arch, Bits, Rows, 1, Finish>;
 }
 
-/// The kernel of a width, for 1, 2 or 4 rows.
-template <class Arch> [[nodiscard]] direct_kernel find_direct_kernel(std::uint32_t bits, std::size_t rows) noexcept {
+template <class Arch, int Bits, std::size_t Rows>
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t panels, direct_finish finish) noexcept {
+    if constexpr (simd::int_ops<Arch>::has_quad8 && Bits < 8)
+        if (finish == direct_finish::floats)
+            return direct_kernel_of<Arch, Bits, Rows, direct_finish::floats>(panels);
+    static_cast<void>(finish); // pairs find out
+    return direct_kernel_of<Arch, Bits, Rows, direct_finish::integers>(panels);
+}
+
+template <class Arch, int Bits>
+[[nodiscard]] inline direct_kernel direct_kernel_of(std::size_t rows, std::size_t panels,
+                                                    direct_finish finish) noexcept {
+    return rows == 1   ? direct_kernel_of<Arch, Bits, 1>(panels, finish)
+           : rows == 2 ? direct_kernel_of<Arch, Bits, 2>(panels, finish)
+                       : direct_kernel_of<Arch, Bits, 4>(panels, finish);
+}
+
+/// The kernel of a width, for 1, 2 or 4 rows, and for one panel or direct_panels of them.
+template <class Arch>
+[[nodiscard]] direct_kernel find_direct_kernel(std::uint32_t bits, std::size_t rows, std::size_t panels,
+                                               direct_finish finish) noexcept {
     switch (bits) {
     case 2:
-        return direct_kernel_of<Arch, 2>(rows);
+        return direct_kernel_of<Arch, 2>(rows, panels, finish);
     case 4:
-        return direct_kernel_of<Arch, 4>(rows);
+        return direct_kernel_of<Arch, 4>(rows, panels, finish);
     default:
-        return direct_kernel_of<Arch, 8>(rows);
+        return direct_kernel_of<Arch, 8>(rows, panels, finish);
     }
 }
 

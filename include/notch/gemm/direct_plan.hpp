@@ -80,8 +80,8 @@ struct direct_layout {
     return layout;
 }
 
-/// True where a product of some rows multiplies codes as they are read. Sums of floats do so only for activations whose
-/// zero point is that of the row operand, see plan_job.
+/// True where a product of some rows multiplies codes as they are read. With pairs, sums of floats do so only for
+/// activations whose zero point is that of the row operand, see plan_job.
 [[nodiscard]] NOTCH_INLINE bool takes_direct(const kernel_traits& traits, const packed_header& head,
                                              std::size_t rows) noexcept {
     if (rows == 0 || rows > direct_rows)
@@ -130,7 +130,7 @@ NOTCH_INLINE void plan_job(const kernel_traits& traits, gemm_job& job, std::size
     job.choice = choose_for_rows(traits, head, job.rows.rows);
     job.zero_point = operand_zero_point(job.choice, job.rows.is_signed, job.rows.zero_point);
     if (job.choice.direct) {
-        if (job.choice.finish != dot_finish::real || job.zero_point == 0) {
+        if (job.choice.finish != dot_finish::real || job.zero_point == 0 || traits.has_quad8) {
             job.cut = cut_direct(head, job.choice, job.rows.rows, tasks);
             return;
         }
@@ -147,7 +147,7 @@ NOTCH_INLINE void plan_job(const kernel_traits& traits, gemm_job& job, std::size
     const kernel_choice choice = choose_for_rows(traits, head, rows);
     if (choice.direct)
         most = cut_direct(head, choice, rows, tasks).workspace();
-    if (!choice.direct || choice.finish == dot_finish::real)
+    if (!choice.direct || (choice.finish == dot_finish::real && !traits.has_quad8))
         most = std::max(most, cut_product(traits, head, choose_kernel(traits, head), rows, false, tasks).workspace());
     return most;
 }

@@ -5,6 +5,8 @@
 ///     four upper halves of codes, four lower halves for each step                      8 bits with pairs
 ///     behind them, for each run: minus the sum of its codes, times a bias that all codes have       bits < 8
 ///
+/// Where sums of depth blocks are floats and the products four bytes, the zero point is subtracted from the codes in those
+/// sums; the kernels do so in the products.
 /// A sum is an int32, or two int16 of the first two and the other two inputs of the steps where the products are pairs.
 /// The padding of codes is read by the kernels, and multiplied by zeros.
 #pragma once
@@ -53,9 +55,10 @@ template <class Arch> class direct_row_maker {
     using ops = simd::int_ops<Arch>;
 
 public:
+    /// `zero`: what is subtracted from each code in the sums.
     NOTCH_INLINE direct_row_maker(const packed_header& head, const kernel_choice& choice, const activation_rows& from,
-                                  const std::uint32_t* order) noexcept
-        : head_(head), from_(from), order_(order), layout_(lay_out_direct(ops::has_quad8, head)),
+                                  const std::uint32_t* order, std::int32_t zero) noexcept
+        : head_(head), from_(from), order_(order), zero_(zero), layout_(lay_out_direct(ops::has_quad8, head)),
           write_(choice, from.is_signed, from.zero_point) {}
 
     /// Writes the operand of one row.
@@ -92,7 +95,9 @@ private:
                 const std::size_t steps = std::min(layout_.run_units, end - unit) * head_.unit_steps();
                 const step_sums sums = sum_steps(codes, steps);
                 if constexpr (ops::has_quad8) {
-                    const std::uint32_t sum = factor * static_cast<std::uint32_t>(sums.front + sums.back);
+                    const std::uint32_t zeros =
+                        static_cast<std::uint32_t>(zero_) * static_cast<std::uint32_t>(steps * step_inputs);
+                    const std::uint32_t sum = factor * (static_cast<std::uint32_t>(sums.front + sums.back) - zeros);
                     std::memcpy(to, &sum, 4);
                 } else {
                     const std::uint16_t both[] = {
@@ -109,6 +114,7 @@ private:
     const packed_header& head_;
     const activation_rows& from_;
     const std::uint32_t* order_;
+    std::int32_t zero_;
     direct_layout layout_;
     code_writer<Arch> write_;
 };

@@ -19,6 +19,7 @@
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/plan.hpp>
 #include <notch/gemm/row_operand.hpp>
+#include <notch/gemm/unpacking_kernel.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -149,7 +150,10 @@ template <class Arch>
     else
         line += text("rows are copied, because depth blocks of ", head.blocks > 1 ? head.block : head.inputs,
                      " inputs are padded to a multiple of ", step_inputs);
-    line += panels_in_place(head, choice) ? "; panels are read in place" : "; panels are expanded";
+    line += panels_in_place(head, choice) ? "; panels are read in place"
+            : unpacks_in_tiles<Arch>(head, choice)
+                ? "; panels are unpacked by the kernels, where tiles have rows enough"
+                : "; panels are expanded";
     return line + text("; workspace ", gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"),
                        ", ", counted(std::max<std::size_t>(tasks, 1), "task"), ')');
 }
@@ -163,7 +167,7 @@ template <class First, class Second> struct stage_count<stage_chain<First, Secon
 
 /// Says in five lines, without a newline at the end, which kernel gemm<Arch> takes for products with these weights, why
 /// none that is faster, and what it needs. `rows` and `tasks` are those of the product. Few rows have kernels of their own,
-/// see gemm/direct_plan.hpp; float sums take them only where the zero point of the activations is 0 as int8.
+/// see gemm/direct_plan.hpp; without a product of four bytes, float sums take them only where the zero point is 0 as int8.
 template <class Arch = simd::default_arch>
 [[nodiscard]] std::string explain(const packed_weights& weights, std::size_t rows = 1, std::size_t tasks = 1) {
     const detail::packed_header& head = weights.header();

@@ -4,6 +4,7 @@
 
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/pack_facts.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/value_sums.hpp>
 #include <notch/gemm/weight_term.hpp>
@@ -23,14 +24,6 @@ namespace notch::detail {
 /// Inputs that are read of a row before the next one's turn comes: what is read and written meanwhile stays in the
 /// first-level cache.
 inline constexpr std::size_t pack_piece = 512;
-
-/// What is known of a depth block of a panel, per output. Sums that no packed weights can have stop growing at 2^30.
-struct block_facts {
-    std::int32_t sum[panel_columns];       ///< of values
-    std::int32_t magnitude[panel_columns]; ///< of |values|
-    std::int32_t largest[panel_columns];   ///< |value|
-    std::int32_t exponent[panel_columns];  ///< of its scale, power of two only
-};
 
 /// Packs one matrix into bytes that have been planned.
 template <class Arch> class packer {
@@ -112,7 +105,7 @@ private:
         return passes;
     }
 
-    /// Levels of zeros, biases, scales and exponents of one depth block.
+    /// Levels of zeros, biases and scales of one depth block.
     template <int Bits>
     NOTCH_INLINE void enter_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
@@ -128,11 +121,28 @@ private:
         if (head_.block_scales != 0)
             for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
                 at<float>(head_.block_scales)[table_index(panel, h) + c] = term.reals[from.block[c] + source];
-        block_facts& facts = facts_[h];
-        facts = {};
-        if (!term.exponents.empty())
-            for (std::size_t c = 0; c < panel_columns; ++c)
-                facts.exponent[c] = term.exponents[from.block[c] + source];
+    }
+
+    /// The exponents of some depth blocks.
+    NOTCH_INLINE void read_exponents(std::size_t t, std::size_t block, std::size_t count,
+                                     const panel_rows& from) noexcept {
+        const weight_term& term = terms_[t];
+        block_facts* const facts = facts_.data() + (t * head_.blocks + block);
+        const std::size_t together = term.blocks == 1 ? head_.blocks : term.block_inputs / head_.block_of(t);
+        const std::size_t first = block / together;
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            const std::int32_t* const exponents =
+                term.exponents.empty() ? nullptr : term.exponents.data() + from.block[c];
+            if (exponents == nullptr)
+                for (std::size_t b = 0; b < count; ++b)
+                    facts[b].exponent[c] = 0;
+            else if (together == 1)
+                for (std::size_t b = 0; b < count; ++b)
+                    facts[b].exponent[c] = exponents[first + b];
+            else
+                for (std::size_t b = 0; b < count; ++b)
+                    facts[b].exponent[c] = exponents[(block + b) / together];
+        }
     }
 
     /// The codes of one depth block, piece by piece. False where one is refused.
@@ -141,6 +151,7 @@ private:
                                    std::uint8_t* to) noexcept {
         const std::size_t length = head_.length(t * head_.blocks + block);
         enter_block<Bits>(panel, t, block, from);
+        read_exponents(t, block, 1, from);
         const level_limits limits(terms_[t], Bits);
         bool passes = true;
         for (std::size_t first = 0; first < length; first += pack_piece) {
@@ -149,7 +160,9 @@ private:
                 from.rows.rows[c] = from.codes[c] + (block * head_.block_of(t) + first);
             const simd::level_facts seen =
                 simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * first);
-            passes &= add_piece(from.rows.zero, count, seen, limits, facts_[t * head_.blocks + block]);
+            block_facts& facts = facts_[t * head_.blocks + block];
+            passes &= first == 0 ? add_piece<true>(from.rows.zero, count, seen, limits, facts)
+                                 : add_piece<false>(from.rows.zero, count, seen, limits, facts);
         }
         return passes;
     }
@@ -165,43 +178,16 @@ private:
             enter_block<Bits>(panel, t, block + b, from);
             std::memcpy(zeros[b], from.rows.zero, panel_columns);
         }
+        read_exponents(t, block, count, from);
         for (std::size_t c = 0; c < columns_of(panel); ++c)
             from.rows.rows[c] = from.codes[c] + block * head_.block_of(t);
         simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], count, head_.block_of(t), to, seen);
         const level_limits limits(terms_[t], Bits);
         bool passes = true;
         for (std::size_t b = 0; b < count; ++b)
-            passes &= add_piece(zeros[b], head_.block_of(t), seen[b], limits, facts_[t * head_.blocks + block + b]);
+            passes &=
+                add_piece<true>(zeros[b], head_.block_of(t), seen[b], limits, facts_[t * head_.blocks + block + b]);
         return passes;
-    }
-
-    /// The levels that a width has.
-    struct level_limits {
-        std::int32_t lowest;
-        std::int32_t highest;
-        level_limits(const weight_term& term, std::uint32_t bits) noexcept
-            : lowest(term.base(static_cast<std::uint32_t>(term.width)) - term.base(bits)),
-              highest(lowest + (1 << term.width) - 1) {}
-    };
-
-    /// Adds what has been seen of a piece. False where a level is none of the width or a value none that kernels take.
-    static NOTCH_INLINE bool add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
-                                       level_limits limits, block_facts& facts) noexcept {
-        const auto count = static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule));
-        constexpr std::int32_t most = 1 << 30;
-        std::int32_t excess = 0; // negative where something is
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            const std::int32_t zero = zeros[c];
-            const std::int32_t sum = seen.sum[c] - count * zero;
-            const std::int32_t above = seen.highest[c] - zero;
-            const std::int32_t below = zero - seen.lowest[c];
-            facts.sum[c] = std::min(std::max(facts.sum[c], -most), most) + sum;
-            facts.magnitude[c] = std::min(facts.magnitude[c], most) + sum + 2 * seen.below[c];
-            facts.largest[c] = std::max(facts.largest[c], std::max(above, below));
-            excess |= (127 - above) | (128 - below) | (limits.highest - seen.highest[c]) |
-                      (seen.lowest[c] - limits.lowest) | (limits.highest - zero) | (zero - limits.lowest);
-        }
-        return excess >= 0;
     }
 
     [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {
@@ -266,38 +252,30 @@ private:
             spread = std::max(spread, range.highest[c] - range.lowest[c]);
         if (spread > 31)
             check_bounds(panel, range);
-        value_sums sums[panel_columns];
+        panel_facts all;
         for (std::size_t h = 0; h < head_.depth_blocks(); ++h)
-            add_block(panel, h, range, sums);
-        for (const value_sums& of_output : sums)
-            head_.bound = std::max(head_.bound, of_output.bound());
+            add_block(panel, h, range, all);
+        for (std::size_t c = 0; c < panel_columns; ++c) {
+            constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+            head_.largest_value = std::max(head_.largest_value, static_cast<std::uint32_t>(all.largest[c]));
+            head_.largest_shift = std::max(head_.largest_shift, static_cast<std::uint32_t>(all.shift[c]));
+            head_.largest_shifted =
+                std::max(head_.largest_shifted, static_cast<std::uint32_t>(std::min(all.shifted[c], most)));
+            head_.bound = std::max(head_.bound, value_sums{all.sum[c], all.magnitude[c]}.bound());
+        }
         if (head_.bound > std::numeric_limits<std::int32_t>::max())
             check_bounds(panel, range);
         for (std::size_t c = 0; c < panel_columns; ++c)
-            write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], sums[c].sum);
+            write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], all.sum[c]);
     }
 
-    /// Adds a depth block to the sums of its panel, and writes its shifts.
-    void add_block(std::size_t panel, std::size_t h, const exponent_range& range, value_sums* sums) noexcept {
-        const block_facts& facts = facts_[h];
-        std::int32_t largest_value = 0;
-        std::int32_t largest_shift = 0;
-        std::int64_t largest_shifted = 0;
+    /// Adds a depth block to those of its panel, and writes its shifts.
+    NOTCH_INLINE void add_block(std::size_t panel, std::size_t h, const exponent_range& range,
+                                panel_facts& all) noexcept {
         std::uint8_t shifts[panel_columns];
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            const std::int32_t shift = facts.magnitude[c] != 0 ? facts.exponent[c] - range.lowest[c] : 0;
-            sums[c].add(facts.sum[c], facts.magnitude[c], static_cast<std::uint32_t>(shift));
-            largest_value = std::max(largest_value, facts.largest[c]);
-            largest_shift = std::max(largest_shift, shift);
-            largest_shifted = std::max(largest_shifted, std::int64_t{facts.largest[c]} << shift);
-            shifts[c] = static_cast<std::uint8_t>(shift);
-        }
+        all.add(facts_[h], range.lowest, shifts);
         if (head_.block_shifts != 0)
             std::memcpy(at<std::uint8_t>(head_.block_shifts) + table_index(panel, h), shifts, panel_columns);
-        largest_shifted = std::min<std::int64_t>(largest_shifted, std::numeric_limits<std::int32_t>::max());
-        head_.largest_value = std::max(head_.largest_value, static_cast<std::uint32_t>(largest_value));
-        head_.largest_shift = std::max(head_.largest_shift, static_cast<std::uint32_t>(largest_shift));
-        head_.largest_shifted = std::max(head_.largest_shifted, static_cast<std::uint32_t>(largest_shifted));
     }
 
     /// Raises the error of the first output of a panel whose sums could leave int32.

@@ -105,16 +105,20 @@ struct packed_header {
         return (blocks - 1) * ceil_div(block_of(term), step_inputs) + steps((term + 1) * blocks - 1);
     }
     /// Steps in 64 bytes.
-    [[nodiscard]] NOTCH_INLINE std::size_t unit_steps() const noexcept { return 8 / bits; }
+    [[nodiscard]] NOTCH_INLINE std::size_t unit_steps() const noexcept { return bits == 8 ? 1 : bits == 4 ? 2 : 4; }
+    /// Units of 64 bytes that some steps of a depth block take: without a division, which small products would feel.
+    [[nodiscard]] NOTCH_INLINE std::size_t units_of(std::size_t block_steps) const noexcept {
+        return (block_steps * bits + 7) / 8;
+    }
     /// Bytes of the codes of one of all depth blocks of one panel.
     [[nodiscard]] NOTCH_INLINE std::size_t code_bytes(std::size_t h) const noexcept {
-        return ceil_div(steps(h), unit_steps()) * step_bytes;
+        return units_of(steps(h)) * step_bytes;
     }
     /// Bytes of the codes of one panel.
     [[nodiscard]] NOTCH_INLINE std::size_t panel_bytes() const noexcept {
         std::size_t sum = 0;
         for (std::size_t term = 0; term < terms; ++term)
-            sum += (blocks - 1) * (ceil_div(ceil_div(block_of(term), step_inputs), unit_steps()) * step_bytes) +
+            sum += (blocks - 1) * (units_of(ceil_div(block_of(term), step_inputs)) * step_bytes) +
                    code_bytes((term + 1) * blocks - 1);
         return sum;
     }

@@ -8,6 +8,7 @@
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/row_operand.hpp>
 #include <notch/gemm/store_tile.hpp>
+#include <notch/gemm/unpacking_kernel.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -114,12 +115,39 @@ public:
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         for (std::size_t p = 0; p < panels;) {
             const std::size_t some = traits.panels_of_tile(panels - p);
-            run_panels(first + p, some, row, rows, operand);
+            if (unpacks(some, rows))
+                unpack_panels(first + p, row, rows, operand);
+            else
+                run_panels(first + p, some, row, rows, operand);
             p += some;
         }
     }
 
 private:
+    /// True where codes of so many panels are unpacked by the microkernels.
+    [[nodiscard]] bool unpacks(std::size_t panels, std::size_t rows) const noexcept {
+        return has_unpacking_kernels<Arch> && panels == most_panels &&
+               rows / ceil_div(rows, traits.tile_rows) >= least_unpacking_rows &&
+               unpacks_in_tiles<Arch>(head_, job_.choice);
+    }
+
+    /// Some rows and as many panels as tiles have, without operands of the panels, part by part.
+    template <class Operand>
+    void unpack_panels(std::size_t first, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
+        if constexpr (has_unpacking_kernels<Arch>) {
+            unpack_parts<Arch> parts(job_.weights, job_.choice, first);
+            for (std::size_t s = 0; s < job_.choice.segments; ++s) {
+                const row_segment* const segment = job_.segments + s;
+                const std::size_t units = head_.units_of(segment->steps);
+                const unpack_work& codes = parts.next(units, panel_memory_);
+                const part_place part{s == 0, s + 1 == job_.choice.segments};
+                run_tiles({}, most_panels, first, segment, 1, part, row, rows, operand, &codes);
+                if (!part.last)
+                    parts.leave(units);
+            }
+        }
+    }
+
     /// Some rows and panels, part by part.
     template <class Operand>
     void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows,
@@ -151,11 +179,11 @@ private:
         bool last;
     };
 
-    /// One part of all tiles of some rows and panels.
+    /// One part of all tiles of some rows and panels: of panel operands, or, where there is `codes`, of these.
     template <class Operand>
     void run_tiles(const panel_stream& streams, std::size_t panels, std::size_t first_panel,
                    const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
-                   const Operand& operand) noexcept {
+                   const Operand& operand, const unpack_work* codes = nullptr) noexcept {
         alignas(64) std::int32_t tiles[stored_sums];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
@@ -169,6 +197,11 @@ private:
         const std::size_t longer = rows - least * tile_count;
         const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
                                         find_kernel<Arch>(job_.choice, panels, std::min(least + 1, largest))};
+        unpacking_kernel unpacking[2] = {};
+        if constexpr (has_unpacking_kernels<Arch>)
+            for (std::size_t more = 0; codes != nullptr && more < 2; ++more)
+                unpacking[more] =
+                    find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, std::min(least + more, largest));
         const bool waits = !part.first || !part.last;
         const std::size_t stored_rows = stored_sums / stride;
         std::size_t stored = 0; // rows
@@ -181,7 +214,10 @@ private:
                 for (std::size_t r = 0; r < tile_rows; ++r)
                     pointers[r] = one_by_one(operand(begin + r)); // or they would wait for the units that multiply
             work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
-            kernels[t < longer ? 1 : 0](work);
+            if (codes != nullptr)
+                unpacking[t < longer ? 1 : 0](work, *codes);
+            else
+                kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
             if (part.last && (begin - stored + largest > stored_rows || begin == rows)) {
                 store_(waits ? sum_memory_ + stored * stride : tiles,

@@ -4,11 +4,12 @@
 /// `expand_ops<Arch>` has
 ///
 ///     biases(p), factors(p)           sixteen uint8, sixteen int16 (powers of two), in the form in which they are used
+///     scaling<Bits>(biases, shifts)   sixteen uint8 each: a bias that is subtracted, and then a shift to the left
 ///     codes<Bits, Part>(unit, biases) the step number Part of a unit of packed codes, minus the biases: [16][4] int8
+///     codes<Bits, Part>(unit, scaling)   the same, (code - bias) * 2^shift; the caller knows that it fits int8
 ///     store(to, step)                 as it is
 ///     widen(step, to)                 2 x [16][2] int16
 ///     widen(step, factors, to)        the same, times the factor of the output
-///     shift(step, factors, to)        [16][4] int8: value * factor; the caller knows that it fits
 ///     flip_row(from, count, to)       codes with their highest bit flipped: uint8 <-> int8
 ///     widen_row(from, count, is_signed, zero, to)   int16: code - zero
 ///
@@ -48,6 +49,15 @@ template <> struct expand_ops<scalar> {
         std::int16_t value[16]; ///< numbers
         NOTCH_INLINE explicit factors(const std::int16_t* from) noexcept { std::memcpy(value, from, 32); }
     };
+    /// Two numbers per output.
+    template <int Bits> struct scaling {
+        biases bias;             ///< subtracted first
+        std::uint8_t factor[16]; ///< 2^shift
+        NOTCH_INLINE scaling(const std::uint8_t* from, const std::uint8_t* shifts) noexcept : bias(from) {
+            for (std::size_t c = 0; c < 16; ++c)
+                factor[c] = static_cast<std::uint8_t>(1 << shifts[c]);
+        }
+    };
 
     template <int Bits, int Part>
     static NOTCH_INLINE step codes(const std::uint8_t* unit, const biases& bias) noexcept {
@@ -61,6 +71,13 @@ template <> struct expand_ops<scalar> {
         }
         return s;
     }
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const scaling<Bits>& how) noexcept {
+        step s = codes<Bits, Part>(unit, how.bias);
+        for (std::size_t i = 0; i < 64; ++i)
+            s.value[i] = static_cast<std::int8_t>(s.value[i] * how.factor[i / 4]);
+        return s;
+    }
     static NOTCH_INLINE void store(std::int8_t* to, const step& s) noexcept { std::memcpy(to, &s, 64); }
     static NOTCH_INLINE void widen(const step& s, std::int16_t* to) noexcept {
         for (std::size_t half = 0; half < 2; ++half)
@@ -71,10 +88,6 @@ template <> struct expand_ops<scalar> {
         for (std::size_t half = 0; half < 2; ++half)
             for (std::size_t i = 0; i < 32; ++i)
                 to[half * 32 + i] = static_cast<std::int16_t>(s.value[4 * (i / 2) + 2 * half + i % 2] * f.value[i / 2]);
-    }
-    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
-        for (std::size_t i = 0; i < 64; ++i)
-            to[i] = static_cast<std::int8_t>(s.value[i] * f.value[i / 4]);
     }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;

@@ -35,6 +35,27 @@ template <> struct expand_ops<avx2> {
         NOTCH_INLINE explicit factors(const std::int16_t* from) noexcept : low(twice(from)), high(twice(from + 8)) {}
     };
 
+    /// Codes are shifted as lanes of 32 bits, one output each; a mask then clears what came from the next byte.
+    template <int Bits> struct scaling {
+        step counts; ///< shifts of the outputs
+        step masks;  ///< where the bits of a shifted code stand
+        step bytes;  ///< biases, shifted
+        NOTCH_INLINE scaling(const std::uint8_t* from, const std::uint8_t* shifts) noexcept
+            : counts{lanes(shifts), lanes(shifts + 8)} {
+            const __m256i mask = _mm256_set1_epi32((1 << Bits) - 1);
+            masks = {each_byte(_mm256_sllv_epi32(mask, counts.low)), each_byte(_mm256_sllv_epi32(mask, counts.high))};
+            const step unshifted = four_times(from);
+            bytes = {shifted<0>(unshifted.low, counts.low, masks.low),
+                     shifted<0>(unshifted.high, counts.high, masks.high)};
+        }
+        /// A code or bias of every byte, shifted.
+        template <int Part> static NOTCH_INLINE __m256i shifted(__m256i stored, __m256i by, __m256i mask) noexcept {
+            if constexpr (Part > 0)
+                stored = _mm256_srli_epi32(stored, Bits * Part);
+            return _mm256_and_si256(_mm256_sllv_epi32(stored, by), mask);
+        }
+    };
+
     template <int Bits, int Part>
     static NOTCH_INLINE step codes(const std::uint8_t* unit, const biases& bias) noexcept {
         step s{load(unit), load(unit + 32)};
@@ -46,6 +67,16 @@ template <> struct expand_ops<avx2> {
             }
             s.low = _mm256_sub_epi8(_mm256_and_si256(s.low, mask), bias.bytes.low);
             s.high = _mm256_sub_epi8(_mm256_and_si256(s.high, mask), bias.bytes.high);
+        }
+        return s;
+    }
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const scaling<Bits>& how) noexcept {
+        step s{scaling<Bits>::template shifted<Part>(load(unit), how.counts.low, how.masks.low),
+               scaling<Bits>::template shifted<Part>(load(unit + 32), how.counts.high, how.masks.high)};
+        if constexpr (Bits < 8) {
+            s.low = _mm256_sub_epi8(s.low, how.bytes.low);
+            s.high = _mm256_sub_epi8(s.high, how.bytes.high);
         }
         return s;
     }
@@ -63,9 +94,6 @@ template <> struct expand_ops<avx2> {
         for (std::size_t i = 0; i < 4; ++i)
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 16 * i),
                                 _mm256_mullo_epi16(w.value[i], i % 2 == 0 ? f.low : f.high));
-    }
-    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
-        store(to, {times(s.low, f.low), times(s.high, f.high)});
     }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;
@@ -104,6 +132,15 @@ private:
     static NOTCH_INLINE __m256i load(const std::uint8_t* from) noexcept {
         return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
     }
+    /// Eight bytes as lanes of 32 bits.
+    static NOTCH_INLINE __m256i lanes(const std::uint8_t* from) noexcept {
+        return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    }
+    /// The lowest byte of each lane of 32 bits, four times.
+    static NOTCH_INLINE __m256i each_byte(__m256i a) noexcept {
+        return _mm256_shuffle_epi8(a, _mm256_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, //
+                                                       0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
+    }
     /// Sixteen bytes, each of them four times.
     static NOTCH_INLINE step four_times(const std::uint8_t* from) noexcept {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
@@ -116,12 +153,6 @@ private:
     static NOTCH_INLINE __m256i twice(const std::int16_t* from) noexcept {
         const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
         return _mm256_or_si256(words, _mm256_slli_epi32(words, 16));
-    }
-    /// Bytes times words, modulo 256: the even and the odd bytes of each word apart.
-    static NOTCH_INLINE __m256i times(__m256i bytes, __m256i words) noexcept {
-        const __m256i odd = _mm256_set1_epi16(static_cast<short>(0xff00));
-        return _mm256_or_si256(_mm256_andnot_si256(odd, _mm256_mullo_epi16(bytes, words)),
-                               _mm256_mullo_epi16(_mm256_and_si256(bytes, odd), words));
     }
 };
 

@@ -31,20 +31,26 @@ template <> struct expand_ops<neon64> {
         NOTCH_INLINE explicit biases(const std::uint8_t* from) noexcept
             : bytes(four_times(vreinterpretq_s8_u8(vld1q_u8(from)))) {}
     };
-    /// Each number twice as a word, and four times as a byte. What is not used costs nothing once it is inlined.
+    /// Each number twice.
     struct factors {
         int16x8_t first;  ///< outputs 0 to 3
         int16x8_t second; ///< outputs 4 to 7
         int16x8_t third;  ///< outputs 8 to 11
         int16x8_t fourth; ///< outputs 12 to 15
-        step bytes;       ///< modulo 256
         NOTCH_INLINE explicit factors(const std::int16_t* from) noexcept
             : factors(vld1q_s16(from), vld1q_s16(from + 8)) {}
 
     private:
         NOTCH_INLINE factors(int16x8_t low, int16x8_t high) noexcept
             : first(vzip1q_s16(low, low)), second(vzip2q_s16(low, low)), third(vzip1q_s16(high, high)),
-              fourth(vzip2q_s16(high, high)), bytes(four_times(vmovn_high_s16(vmovn_s16(low), high))) {}
+              fourth(vzip2q_s16(high, high)) {}
+    };
+    /// Biases and shifts, each four times.
+    template <int Bits> struct scaling {
+        biases bias; ///< subtracted first
+        step shifts; ///< to the left
+        NOTCH_INLINE scaling(const std::uint8_t* from, const std::uint8_t* by) noexcept
+            : bias(from), shifts(four_times(vreinterpretq_s8_u8(vld1q_u8(by)))) {}
     };
 
     template <int Bits, int Part>
@@ -53,6 +59,12 @@ template <> struct expand_ops<neon64> {
                 codes_of<Bits, Part>(vld1q_u8(unit + 16), bias.bytes.second),
                 codes_of<Bits, Part>(vld1q_u8(unit + 32), bias.bytes.third),
                 codes_of<Bits, Part>(vld1q_u8(unit + 48), bias.bytes.fourth)};
+    }
+    template <int Bits, int Part>
+    static NOTCH_INLINE step codes(const std::uint8_t* unit, const scaling<Bits>& how) noexcept {
+        const step s = codes<Bits, Part>(unit, how.bias);
+        return {vshlq_s8(s.first, how.shifts.first), vshlq_s8(s.second, how.shifts.second),
+                vshlq_s8(s.third, how.shifts.third), vshlq_s8(s.fourth, how.shifts.fourth)};
     }
     static NOTCH_INLINE void store(std::int8_t* to, const step& s) noexcept {
         vst1q_s8(to, s.first);
@@ -83,10 +95,6 @@ template <> struct expand_ops<neon64> {
         vst1q_s16(to + 40, vmulq_s16(vmovl_high_s8(low.back), f.second));
         vst1q_s16(to + 48, vmulq_s16(vmovl_s8(vget_low_s8(high.back)), f.third));
         vst1q_s16(to + 56, vmulq_s16(vmovl_high_s8(high.back), f.fourth));
-    }
-    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
-        store(to, {vmulq_s8(s.first, f.bytes.first), vmulq_s8(s.second, f.bytes.second),
-                   vmulq_s8(s.third, f.bytes.third), vmulq_s8(s.fourth, f.bytes.fourth)});
     }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;

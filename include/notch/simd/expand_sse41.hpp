@@ -57,10 +57,6 @@ template <> struct expand_ops<sse41> {
         store_words(to, product(words_of(s, front()), f.words));
         store_words(to + 32, product(words_of(s, back()), f.words));
     }
-    static NOTCH_INLINE void shift(const step& s, const factors& f, std::int8_t* to) noexcept {
-        store(to, {times(s.first, f.words.first), times(s.second, f.words.second), times(s.third, f.words.third),
-                   times(s.fourth, f.words.fourth)});
-    }
     static NOTCH_INLINE void flip_row(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
         std::size_t i = 0;
         for (; i + 16 <= count; i += 16)
@@ -131,12 +127,6 @@ private:
     /// Sixteen bytes, each of them four times.
     static NOTCH_INLINE step four_times(__m128i bytes) noexcept {
         return twice(_mm_unpacklo_epi8(bytes, bytes), _mm_unpackhi_epi8(bytes, bytes));
-    }
-    /// Bytes times words, modulo 256: the even and the odd bytes of each word apart.
-    static NOTCH_INLINE __m128i times(__m128i bytes, __m128i words) noexcept {
-        const __m128i odd = _mm_set1_epi16(static_cast<short>(0xff00));
-        return _mm_or_si128(_mm_andnot_si128(odd, _mm_mullo_epi16(bytes, words)),
-                            _mm_mullo_epi16(_mm_and_si128(bytes, odd), words));
     }
 };
 

@@ -13,7 +13,7 @@
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768
 ///     pairs8(a, b)             int16 lane: the same of uint8 a and int8 b, SATURATED: the caller keeps it below 32768
 ///     add16(a, b), subtract16(a, b), multiply16(a, b)     modulo 2^16; with pairs
-///     subtract32(a, b)                                    modulo 2^32; with pairs
+///     subtract32(a, b)                                    modulo 2^32
 ///     shift_right32<Count>(a)                             int32 lane: floor(a / 2^Count); with pairs
 ///     multiply32(a, b)                                    modulo 2^32; with quads
 ///     quad8(acc, a, b)         int32 lane: acc + four products; the row operand a is uint8, or int8 where
@@ -74,6 +74,12 @@ template <> struct int_ops<scalar> {
         reg r;
         for (int i = 0; i < 16; ++i)
             r.value[i] = wrapped(std::int64_t{a.value[i]} + b.value[i]);
+        return r;
+    }
+    static NOTCH_INLINE reg subtract32(const reg& a, const reg& b) noexcept {
+        reg r;
+        for (int i = 0; i < 16; ++i)
+            r.value[i] = wrapped(std::int64_t{a.value[i]} - b.value[i]);
         return r;
     }
     static NOTCH_INLINE reg shift_left32(const reg& a, const reg& counts) noexcept {

@@ -47,6 +47,7 @@ template <> struct int_ops<neon64> {
         return vdupq_n_s32(four);
     }
     static NOTCH_INLINE reg add32(reg a, reg b) noexcept { return vaddq_s32(a, b); }
+    static NOTCH_INLINE reg subtract32(reg a, reg b) noexcept { return vsubq_s32(a, b); }
     static NOTCH_INLINE reg shift_left32(reg a, reg counts) noexcept { return vshlq_s32(a, counts); }
     static NOTCH_INLINE reg multiply32(reg a, reg b) noexcept { return vmulq_s32(a, b); }
     static NOTCH_INLINE reg bytes32(const std::uint8_t* from) noexcept {
