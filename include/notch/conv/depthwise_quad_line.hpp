@@ -43,38 +43,55 @@ struct depthwise_quad_work {
     std::size_t sums_stride = 0;  ///< between outputs
 };
 
-/// Sums of `Lines` output lines that lie `Stride` source lines apart. Phases: outputs that begin in a quad. Odd: the second
-/// register of quads.
-template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride, bool Odd> struct depthwise_quad_lines {
+/// Weights of some registers of channels, in both phases, and where their sums begin.
+template <class Arch, std::size_t Registers> struct depthwise_quad_weights {
+    typename simd::depthwise_quads<Arch>::operand taps[Registers][2][simd::quad_taps];
+    typename simd::depthwise_quads<Arch>::sums start[Registers];
+};
+
+/// Sums of `Lines` output lines that lie `Stride` source lines apart. Phases: outputs that begin in a quad. A register of pairs
+/// holds two of quads: `First` and `Registers` say which are made.
+template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride, std::size_t First,
+          std::size_t Registers>
+struct depthwise_quad_lines {
     using ops = simd::depthwise_quads<Arch>;
     using operand = typename ops::operand;
-    using sums = typename ops::sums;
+    using weights = depthwise_quad_weights<Arch, Registers>;
     static constexpr std::size_t taps = simd::quad_taps;
     static constexpr std::size_t rows = (Lines - 1) * Stride + taps;
 
     /// Outputs of one quad; `Made` of the phases. `left`: the pairs on its left, which become those on its right.
     template <std::size_t Made>
     static NOTCH_INLINE void outputs(operand (&left)[rows], const std::byte* const (&lines)[rows], std::size_t at,
-                                     const operand (&w)[2][taps], sums start, std::int32_t* to, std::size_t step,
+                                     const weights& w, std::int32_t* to, std::size_t step,
                                      std::size_t line_step) noexcept {
-        operand a[rows];
+        operand right[rows];
 #pragma GCC unroll 8
-        for (std::size_t r = 0; r < rows; ++r) {
-            const operand next = ops::load(lines[r] + at);
-            a[r] = ops::template quad<Odd>(left[r], next);
-            left[r] = next;
+        for (std::size_t r = 0; r < rows; ++r)
+            right[r] = ops::load(lines[r] + at);
+#pragma GCC unroll 2
+        for (std::size_t i = 0; i < Registers; ++i, to += ops::register_bytes / sizeof(std::int32_t)) {
+            operand a[rows];
+#pragma GCC unroll 8
+            for (std::size_t r = 0; r < rows; ++r)
+                a[r] = First + i == 0 ? ops::template quad<false>(left[r], right[r])
+                                      : ops::template quad<true>(left[r], right[r]);
+#pragma GCC unroll 2
+            for (std::size_t l = 0; l < Lines; ++l)
+#pragma GCC unroll 2
+                for (std::size_t p = 0; p < Made; ++p)
+                    ops::store(to + l * line_step + p * step,
+                               ops::dot(w.start[i], a[l * Stride], a[l * Stride + 1], a[l * Stride + 2],
+                                        w.taps[i][p][0], w.taps[i][p][1], w.taps[i][p][2]));
         }
-#pragma GCC unroll 2
-        for (std::size_t l = 0; l < Lines; ++l)
-#pragma GCC unroll 2
-            for (std::size_t p = 0; p < Made; ++p)
-                ops::store(to + l * line_step + p * step, ops::dot(start, a[l * Stride], a[l * Stride + 1],
-                                                                   a[l * Stride + 2], w[p][0], w[p][1], w[p][2]));
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < rows; ++r)
+            left[r] = right[r];
     }
 
     /// Of the lines that begin with source line `first`, `offset` bytes from its first pair.
     static NOTCH_INLINE void run(const depthwise_quad_work& work, std::size_t first, std::size_t offset,
-                                 const operand (&w)[2][taps], sums start, std::int32_t* to) noexcept {
+                                 const weights& w, std::int32_t* to) noexcept {
         const std::size_t pair_bytes = work.pair_bytes;
         const std::size_t step = work.sums_stride;
         const std::size_t line_step = work.count * step;
@@ -87,51 +104,59 @@ template <class Arch, std::size_t Phases, std::size_t Lines, std::size_t Stride,
         }
         std::size_t at = pair_bytes;
         for (std::size_t n = work.count / Phases; n != 0; --n, at += pair_bytes, to += Phases * step)
-            outputs<Phases>(left, lines, at, w, start, to, step, line_step);
+            outputs<Phases>(left, lines, at, w, to, step, line_step);
         if (Phases > 1 && work.count % Phases != 0)
-            outputs<1>(left, lines, at, w, start, to, step, line_step);
+            outputs<1>(left, lines, at, w, to, step, line_step);
     }
 };
 
-/// Some lines of one register of channels.
-template <class Arch, std::size_t Phases, std::size_t Stride, bool Odd>
-NOTCH_INLINE void depthwise_quad_register(const depthwise_quad_work& work, std::size_t offset, const std::byte* weights,
-                                          std::int32_t* to) noexcept {
+/// Some lines of some registers of channels, from register `number` on.
+template <class Arch, std::size_t Phases, std::size_t Stride, std::size_t First, std::size_t Registers>
+NOTCH_INLINE void depthwise_quad_registers(const depthwise_quad_work& work, std::size_t number) noexcept {
     using ops = simd::depthwise_quads<Arch>;
+    constexpr std::size_t bytes = ops::register_bytes;
+    constexpr std::size_t slices = simd::quad_bytes / bytes; // registers of a panel
     constexpr std::size_t taps = simd::quad_taps;
-    typename ops::operand w[2][taps];
+    depthwise_quad_weights<Arch, Registers> w;
+#pragma GCC unroll 2
+    for (std::size_t i = 0; i < Registers; ++i) {
+        const std::byte* const from =
+            work.weights + (number + i) / slices * quad_weight_bytes + (number + i) % slices * bytes;
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < taps; ++r) {
-        w[0][r] = ops::load(weights + r * simd::quad_bytes);
-        w[1][r] = ops::next_phase(w[0][r]);
+        for (std::size_t r = 0; r < taps; ++r) {
+            w.taps[i][0][r] = ops::load(from + r * simd::quad_bytes);
+            w.taps[i][1][r] = ops::next_phase(w.taps[i][0][r]);
+        }
+        w.start[i] = ops::load_sums(reinterpret_cast<const std::int32_t*>(from + taps * simd::quad_bytes));
     }
-    const auto start = ops::load_sums(reinterpret_cast<const std::int32_t*>(weights + taps * simd::quad_bytes));
+    const std::size_t offset = work.offset + number / 2 * bytes;
+    std::int32_t* const to = work.sums + number * bytes / sizeof(std::int32_t);
     const std::size_t line_step = work.count * work.sums_stride;
     std::size_t line = 0;
     if constexpr (Stride != 0)
         for (; line + 2 <= work.lines; line += 2)
-            depthwise_quad_lines<Arch, Phases, 2, Stride, Odd>::run(work, line * Stride, offset, w, start,
-                                                                    to + line * line_step);
+            depthwise_quad_lines<Arch, Phases, 2, Stride, First, Registers>::run(work, line * Stride, offset, w,
+                                                                                 to + line * line_step);
     for (; line < work.lines; ++line)
-        depthwise_quad_lines<Arch, Phases, 1, 1, Odd>::run(work, line * work.row_step, offset, w, start,
-                                                           to + line * line_step);
+        depthwise_quad_lines<Arch, Phases, 1, 1, First, Registers>::run(work, line * work.row_step, offset, w,
+                                                                        to + line * line_step);
 }
 
 /// Computes some lines. Stride: source lines between output lines, 0 where they share none.
 template <class Arch, std::size_t Phases, std::size_t Stride>
 void depthwise_quad_run(const depthwise_quad_work& call) noexcept {
     constexpr std::size_t bytes = simd::depthwise_quads<Arch>::register_bytes;
-    constexpr std::size_t slices = simd::quad_bytes / bytes; // registers of a panel
-    const depthwise_quad_work work = call;                   // what is stored could change the original
-    for (std::size_t i = 0; i < work.panels * slices; ++i) {
-        const std::byte* const weights = work.weights + i / slices * quad_weight_bytes + i % slices * bytes;
-        const std::size_t offset = work.offset + i / 2 * bytes;
-        std::int32_t* const to = work.sums + i * bytes / sizeof(std::int32_t);
+    const depthwise_quad_work work = call; // what is stored could change the original
+    const std::size_t registers = work.panels * (simd::quad_bytes / bytes);
+    std::size_t i = 0;
+    if constexpr (bytes == simd::quad_bytes) // there are registers enough for two at once
+        for (; i + 2 <= registers; i += 2)
+            depthwise_quad_registers<Arch, Phases, Stride, 0, 2>(work, i);
+    for (; i < registers; ++i)
         if (i % 2 == 0)
-            depthwise_quad_register<Arch, Phases, Stride, false>(work, offset, weights, to);
+            depthwise_quad_registers<Arch, Phases, Stride, 0, 1>(work, i);
         else
-            depthwise_quad_register<Arch, Phases, Stride, true>(work, offset, weights, to);
-    }
+            depthwise_quad_registers<Arch, Phases, Stride, 1, 1>(work, i);
 }
 
 /// Computes some lines of some panels.
