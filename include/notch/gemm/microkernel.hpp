@@ -214,6 +214,42 @@ NOTCH_INLINE void finish_run(const tile_registers<Arch, Rows, Panels>& tile, con
     }
 }
 
+/// Panels of a tile whose runs are shifted and added in registers, beside the sums of the run; 0 where there are too few registers.
+template <class Ops> [[nodiscard]] constexpr std::size_t shift_panels_of() noexcept {
+    if constexpr (requires { Ops::shift_panels; })
+        return Ops::shift_panels;
+    else
+        return 0;
+}
+
+/// Sums of shifted runs: two sets of registers, and memory at the ends only.
+template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
+NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const (&rows)[Rows]) noexcept {
+    using ops = simd::int_ops<Arch>;
+    using tile_type = tile_registers<Arch, Rows, Panels>;
+    panel_stream panels = work.panels;
+    tile_type total;
+    total.clear();
+    if (work.adds)
+        total.load(work.tile);
+    const row_segment* const end = work.segments + work.segment_count;
+    for (const row_segment* segment = work.segments; segment != end; ++segment) {
+        const panel_stream headers = panels;
+        panels.first += run_header_bytes(Family, dot_finish::shift);
+        tile_type run;
+        run.clear();
+        add_steps<Arch, Family>(run, rows, panels, *segment);
+#pragma GCC unroll 16
+        for (std::size_t j = 0; j < tile_type::columns; ++j) {
+            const auto counts = ops::load(headers.at(j / ops::count) + (j % ops::count) * ops::bytes);
+#pragma GCC unroll 16
+            for (std::size_t i = 0; i < Rows; ++i)
+                total.sums[i][j] = ops::add32(total.sums[i][j], ops::shift_left32(run.sums[i][j], counts));
+        }
+    }
+    total.store(work.tile);
+}
+
 /// The microkernel.
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Rows, std::size_t Panels>
 void tile_product(const tile_work& work) noexcept {
@@ -224,6 +260,10 @@ void tile_product(const tile_work& work) noexcept {
     for (std::size_t i = 0; i < Rows; ++i) {
         // Not several at once: pointers that were just written one by one would have to reach the cache first.
         rows[i] = one_by_one(work.rows[i]);
+    }
+    if constexpr (Finish == dot_finish::shift && Panels <= shift_panels_of<simd::int_ops<Arch>>()) {
+        shifted_product<Arch, Family, Rows, Panels>(work, rows);
+        return;
     }
     panel_stream panels = work.panels;
     tile_type tile;

@@ -45,7 +45,7 @@ struct gemm_blocking {
                                                      const kernel_choice& choice, std::size_t rows, bool in_place,
                                                      std::size_t tasks) noexcept {
     gemm_blocking cut;
-    cut.tile_panels = traits.panels_of_tile(head.panels());
+    cut.tile_panels = traits.panels_of_tile(head.panels(), choice.finish);
     cut.tile_rows = traits.rows_of_tile(cut.tile_panels, choice.finish);
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
     tasks = std::max<std::size_t>(tasks, 1);
@@ -114,7 +114,7 @@ public:
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         for (std::size_t p = 0; p < panels;) {
-            const std::size_t some = traits.panels_of_tile(panels - p);
+            const std::size_t some = traits.panels_of_tile(panels - p, job_.choice.finish);
             if (unpacks(some, rows))
                 unpack_panels(first + p, row, rows, operand);
             else

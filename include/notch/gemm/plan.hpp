@@ -61,14 +61,18 @@ inline constexpr std::size_t part_panel_bytes = std::size_t{128} << 10;
 
 /// What planning knows of an instruction set.
 struct kernel_traits {
-    bool has_quad8 = false;      ///< an exact product of four bytes
-    bool signed_rows = false;    ///< the row operand of it is int8
-    std::size_t tile_rows = 1;   ///< of the largest tile
-    std::size_t tile_panels = 1; ///< of the largest tile
-    std::size_t narrow_rows = 1; ///< of a tile of fewer panels
+    bool has_quad8 = false;       ///< an exact product of four bytes
+    bool signed_rows = false;     ///< the row operand of it is int8
+    std::size_t tile_rows = 1;    ///< of the largest tile
+    std::size_t tile_panels = 1;  ///< of the largest tile
+    std::size_t narrow_rows = 1;  ///< of a tile of fewer panels
+    std::size_t shift_panels = 0; ///< of a tile whose runs are shifted in registers; 0: of any
 
     /// Panels of a tile where there are some: the largest tile, two, or one.
-    [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels) const noexcept {
+    [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels,
+                                                                    dot_finish finish) const noexcept {
+        if (finish == dot_finish::shift && shift_panels != 0)
+            return std::min(panels, shift_panels);
         if (panels >= tile_panels)
             return tile_panels;
         return panels >= 2 && tile_panels > 2 ? 2 : 1;
@@ -90,9 +94,9 @@ template <class Ops> [[nodiscard]] constexpr std::size_t narrow_rows_of() noexce
 
 /// The traits of an instruction set that this translation unit is compiled for.
 template <class Arch>
-inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8, simd::int_ops<Arch>::signed_rows,
-                                                simd::int_ops<Arch>::tile_rows, simd::int_ops<Arch>::tile_panels,
-                                                narrow_rows_of<simd::int_ops<Arch>>()};
+inline constexpr kernel_traits kernel_traits_of{
+    simd::int_ops<Arch>::has_quad8,   simd::int_ops<Arch>::signed_rows,      simd::int_ops<Arch>::tile_rows,
+    simd::int_ops<Arch>::tile_panels, narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>()};
 
 /// True where the packed bytes of a panel are its operand.
 [[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {

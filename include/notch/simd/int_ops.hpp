@@ -22,7 +22,7 @@
 ///
 /// `has_quad8` and `has_pairs` say which products there are; an instruction set has at least one kind. `tile_rows` and
 /// `tile_panels` are the largest tile whose sums fit its registers; `narrow_rows`, where there is one, are the rows of a tile of
-/// one or two panels. Kernels are written once over these names
+/// one or two panels, `shift_panels` the panels of a tile with two sets of sums. Kernels are written once over these names
 /// (gemm/microkernel.hpp).
 #pragma once
 
