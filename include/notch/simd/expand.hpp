@@ -4,7 +4,8 @@
 /// `expand_ops<Arch>` has
 ///
 ///     biases(p), factors(p)           sixteen uint8, sixteen int16 (powers of two), in the form in which they are used
-///     scaling<Bits>(biases, shifts)   sixteen uint8 each: a bias that is subtracted, and then a shift to the left
+///     scaling<Bits>(biases, shifts)   sixteen uint8 each: a bias that is subtracted, and then a shift to the left; where
+///                                     there are products of four bytes, or registers of AVX2
 ///     codes<Bits, Part>(unit, biases) the step number Part of a unit of packed codes, minus the biases: [16][4] int8
 ///     codes<Bits, Part>(unit, scaling)   the same, (code - bias) * 2^shift; the caller knows that it fits int8
 ///     store(to, step)                 as it is
