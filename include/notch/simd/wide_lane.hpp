@@ -20,6 +20,7 @@
 
 namespace notch::simd {
 
+/// @cond the contracts of lane.hpp and int_lane.hpp document the members
 /// Two lanes of floats.
 template <class Half> struct joined_floats {
     Half low;  ///< the first floats
@@ -166,9 +167,7 @@ template <class Half> struct q31_products<joined_ints<Half>> {
     }
 };
 
-/// @cond one struct refers to the next
 template <class Arch> struct wide_lane : wide_lane<typename Arch::parent> {};
-/// @endcond
 
 /// The lane itself.
 template <> struct wide_lane<scalar> {
@@ -200,6 +199,8 @@ template <> struct wide_lane<neon64> {
 };
 #endif
 
+/// @endcond
+
 /// What an instruction set stores tiles with.
 template <class Arch> using wide_lane_of = typename wide_lane<Arch>::type;
 
@@ -207,10 +208,12 @@ template <class Arch> using wide_lane_of = typename wide_lane<Arch>::type;
 template <lane Lane> struct narrower_lane {
     using type = std::int32_t; ///< the lane
 };
+/// One of its two.
 template <class Half> struct narrower_lane<joined_ints<Half>> {
     using type = Half; ///< the lane
 };
 #if defined(__AVX512F__) && defined(__AVX512BW__)
+/// Half a register.
 template <> struct narrower_lane<avx512_ints> {
     using type = avx2_ints; ///< the lane
 };
