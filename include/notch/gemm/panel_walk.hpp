@@ -195,13 +195,15 @@ private:
         const std::size_t tile_count = ceil_div(rows, largest);
         const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
         const std::size_t longer = rows - least * tile_count;
-        const tile_kernel kernels[2] = {find_kernel<Arch>(job_.choice, panels, std::max<std::size_t>(least, 1)),
-                                        find_kernel<Arch>(job_.choice, panels, std::min(least + 1, largest))};
+        tile_kernel kernels[2] = {};
         unpacking_kernel unpacking[2] = {};
-        if constexpr (has_unpacking_kernels<Arch>)
-            for (std::size_t more = 0; codes != nullptr && more < 2; ++more)
-                unpacking[more] =
-                    find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, std::min(least + more, largest));
+        for (std::size_t more = 0; more < 2; ++more) {
+            const std::size_t tile_rows = std::clamp<std::size_t>(least + more, 1, largest);
+            if (codes == nullptr)
+                kernels[more] = find_kernel<Arch>(job_.choice, panels, tile_rows);
+            else if constexpr (has_unpacking_kernels<Arch>)
+                unpacking[more] = find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, tile_rows);
+        }
         const bool waits = !part.first || !part.last;
         const std::size_t stored_rows = stored_sums / stride;
         std::size_t stored = 0; // rows

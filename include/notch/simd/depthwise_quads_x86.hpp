@@ -10,6 +10,7 @@
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
 #include <notch/simd/depthwise_quads.hpp>
+#include <notch/simd/int_kernels.hpp>
 
 #if defined(__SSE4_1__)
 
@@ -135,7 +136,8 @@ template <> struct depthwise_quads<avx2> : depthwise_quads<sse41> {
 template <> struct depthwise_quads<avx_vnni> : depthwise_quads<avx2> {
     static constexpr std::uint32_t largest_weight = 128;
     static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
-        return _mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(_mm256_dpbusd_avx_epi32(s, a, u), b, v), c, w);
+        using products = int_ops<avx_vnni>;
+        return products::quad8(products::quad8(products::quad8(s, a, u), b, v), c, w);
     }
 };
 #endif
@@ -188,15 +190,8 @@ template <> struct depthwise_quads<avx512bw> : depthwise_quads<sse41> {
 template <> struct depthwise_quads<avx512vnni> : depthwise_quads<avx512bw> {
     static constexpr std::uint32_t largest_weight = 128;
     static NOTCH_INLINE sums dot(sums s, operand a, operand b, operand c, operand u, operand v, operand w) noexcept {
-#if defined(__GNUC__) && !defined(__clang__)
-        // The intrinsic of gcc 12 leads to accumulators that are moved and spilled.
-        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(a), "v"(u));
-        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(b), "v"(v));
-        asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(s) : "v"(c), "v"(w));
-#else
-        s = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(_mm512_dpbusd_epi32(s, a, u), b, v), c, w);
-#endif
-        return s;
+        using products = int_ops<avx512vnni>;
+        return products::quad8(products::quad8(products::quad8(s, a, u), b, v), c, w);
     }
 };
 #endif
