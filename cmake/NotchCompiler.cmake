@@ -30,13 +30,18 @@ endif()
 # Flags of tests and examples whose time is that of the compiler: what they hold of the library makes nothing of the
 # instruction set, or is compiled with full optimisation for the tests of kernels and of build variants. g++ takes two
 # thirds of the time of -O1 for -Og, with which it warns of the values of empty optionals. Sanitizers take a third of
-# the time without optimisation; notch_busy_flags are for tests that would make up for it at run time.
+# the time without optimisation; notch_busy_flags are for tests that would make up for it at run time. Kernels of each level
+# take two thirds of the time of -O3 for -O2; with NOTCH_TEST_VARIANTS they have the flags of the build, and those of others.
 set(notch_quick_flags -O1)
 set(notch_busy_flags -O1)
+set(notch_kernel_flags -O2)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(notch_quick_flags -Og -Wno-maybe-uninitialized)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(notch_quick_flags -O0)
     set(notch_busy_flags "") # those of the build
+endif()
+if(NOTCH_TEST_VARIANTS OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(notch_kernel_flags "")
 endif()

@@ -114,6 +114,41 @@ TEST_CASE("convolutions whose sums are computed in parts and whose lines take se
           {.padding = {1, 1, 1, 1}, .groups = 8}, 2);
 }
 
+TEST_CASE("convolutions whose results at the edges lack taps", "[conv][short]") {
+    using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    using coarse_type = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    sequence random(155);
+    for (int round = 0; round < 80; ++round) {
+        const std::size_t groups = random.between(0, 3) == 0 ? 2 : 1;
+        const extents<4> filters{groups * random.size(1, 40), 4 * random.size(1, 6), random.size(1, 5),
+                                 random.size(1, 5)};
+        conv_geometry g;
+        g.dilation = {random.size(1, 2), random.size(1, 2)};
+        g.stride = {random.size(1, 2), random.size(1, 2)};
+        g.padding = {random.size(0, 4), random.size(0, 4), random.size(0, 4), random.size(0, 4)};
+        g.groups = groups;
+        const extents<4> images{random.size(1, 2), random.size(9, 16), random.size(9, 16), groups * filters[1]};
+        const extents<4> result = conv_extents(images, filters, g);
+        const any_images<std::uint8_t> a(random, images);
+        const any_images<std::int8_t> b(random, images);
+        INFO("round " << round << ", " << images[1] << " x " << images[2] << ", filters " << filters[2] << " x "
+                      << filters[3]);
+        const auto w = any_filters<w8>(random, filters, {1, filters[1]});
+        REQUIRE(compare(random, a, w, g, result, identity{}, std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, w, g, result, shift_requantize<>{1} | relu{}, std::uint8_t{5}) == "");
+        const auto blocks = any_filters<pot_blocks8>(random, filters, {3, 4}, 7); // a shift between blocks
+        REQUIRE(compare(random, b, blocks, g, result, identity{}, std::int32_t{5}) == "");
+        const auto fine = any_filters<pot_blocks4>(random, filters, {5, 8});
+        REQUIRE(compare(random, a, fine, g, result, identity{}, std::int32_t{5}) == "");
+        extents<4> small = filters;
+        for (const std::size_t axis : {2U, 3U})
+            while (small[axis] > 2)
+                small[axis] -= 2;
+        const auto coarse = any_filters<coarse_type>(random, small, {1, small[1]});
+        REQUIRE(compare(random, b, filter_terms{coarse, fine}, g, result, identity{}, std::int32_t{5}) == "");
+    }
+}
+
 TEST_CASE("convolutions with channel orders, and of two terms", "[conv][short]") {
     using coarse_type = quantizer<bits<8, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
     sequence random(161);

@@ -37,7 +37,8 @@ TEST_CASE("Filters: kernel, weights, products, sums, and how pixels reach the ke
     CHECK_THAT(text, containing("\nproducts: four bytes to int32\nsums: at most 55080 in magnitude, 16 of 31 bits\n"));
     CHECK_THAT(text,
                containing("\nimages [1, 6, 6, 8]: a band of 8 lines is copied in the form of the kernel, 6 lines of "
-                          "6 results at a time; panels are expanded; workspace "));
+                          "6 results at a time; panels are expanded; at the edges taps that meet padding only are left "
+                          "out; workspace "));
     CHECK(text.substr(text.rfind("workspace")) ==
           "workspace " +
               std::to_string(conv_workspace<simd::scalar>(detail::images_of_extents({1, 6, 6, 8}), filters, geometry)) +

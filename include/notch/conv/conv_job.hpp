@@ -39,6 +39,20 @@ struct transformed_cut {
     [[nodiscard]] bool is_taken() const noexcept { return tiles != 0; }
 };
 
+/// Results along one axis whose first or last taps meet padding only, see tap_windows.hpp.
+struct tap_edges {
+    std::size_t before = 0;       ///< first results
+    std::size_t after = 0;        ///< last results
+    std::size_t lacks_before = 0; ///< taps that all of the first ones lack
+    std::size_t lacks_after = 0;  ///< taps that all of the last ones lack
+
+    [[nodiscard]] bool exist() const noexcept { return lacks_before + lacks_after != 0; }
+};
+
+/// Parts of the result that see the same taps, see tap_windows.hpp.
+enum class tap_region : std::uint8_t { middle, left, right, top, bottom };
+inline constexpr std::size_t tap_regions = 5; ///< how many there are
+
 /// A planned convolution.
 struct conv_job {
     gemm_job product{};
@@ -58,11 +72,17 @@ struct conv_job {
     std::size_t planes = 1;         ///< of the band
     std::size_t plane_channels = 0; ///< channels of each
     std::size_t block_lines = 1;    ///< lines of the result in a block
-    std::size_t table_bytes = 0;    ///< workspace of a task: a pointer for each pixel of a block
-    transformed_cut transformed{};  ///< where sums are found by minimal filtering
-    std::size_t task_bytes = 0;     ///< workspace of a task
+    tap_edges line_edges{};
+    tap_edges column_edges{};
+    std::size_t table_bytes = 0;   ///< workspace of a task: a pointer for each pixel of a block
+    transformed_cut transformed{}; ///< where sums are found by minimal filtering
+    std::size_t task_bytes = 0;    ///< workspace of a task
 
     [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
+    /// Lists of segments: one for each region.
+    [[nodiscard]] std::size_t segment_lists() const noexcept {
+        return line_edges.exist() || column_edges.exist() ? tap_regions : 1;
+    }
     /// The workspace of one task stays below the image and 64 KiB, where one line of the result allows it.
     [[nodiscard]] std::size_t most_workspace() const noexcept {
         return image.shape[1] * image.shape[2] * image.shape[3] + (std::size_t{63} << 10);

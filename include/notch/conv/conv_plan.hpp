@@ -12,6 +12,7 @@
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
 #include <notch/conv/packed_filters.hpp>
+#include <notch/conv/tap_windows.hpp>
 #include <notch/conv/transformed_plan.hpp>
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
@@ -112,7 +113,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     const std::size_t all_lines = std::max<std::size_t>(job.lines(), 1); // no images are planned as one
     cut.row_tasks = all_lines < 8 * tasks && cut.groups >= 2 * tasks ? 1 : std::min(tasks, all_lines);
     cut.column_tasks = std::clamp<std::size_t>(tasks / cut.row_tasks, 1, cut.groups);
-    cut.segment_bytes = round_up(choice.segments * sizeof(row_segment), 64);
+    cut.segment_bytes = round_up(job.segment_lists() * choice.segments * sizeof(row_segment), 64);
 
     const std::size_t panels = cut.copies_panels ? cut.tile_panels * round_up(choice.part_bytes, 64) : 0;
     const std::size_t width = job.result[2];
@@ -156,11 +157,12 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     if (takes_transformed(job, traits) && cut_transformed(job, traits, tasks))
         return job;
     place_operand(job);
+    find_windows(job);
     cut_convolution(job, traits, tasks);
     return job;
 }
 
-/// The segments of all rows. `to` has choice.segments elements.
+/// The segments of each region. `to` has job.segment_lists() times choice.segments elements.
 inline void fill_segments(const conv_job& job, row_segment* to) noexcept {
     const kernel_choice& choice = job.product.choice;
     const packed_filters& filters = *job.filters;
@@ -168,16 +170,27 @@ inline void fill_segments(const conv_job& job, row_segment* to) noexcept {
     const bool planes = !job.in_place && filters.groups() == 1;
     const std::ptrdiff_t block = planes ? job.plane_bytes : static_cast<std::ptrdiff_t>(filters.block() * job.element);
     const std::size_t terms = job.product.weights.header().terms;
+    filter_taps seen[tap_regions];
+    for (std::size_t r = 0; r < tap_regions; ++r)
+        seen[r] = taps_of_region(job, static_cast<tap_region>(r));
     walk_segments(job.product.weights.header(), choice, [&](const segment_place& place) {
         const filter_taps all{0, 0, filters.shape()[2], filters.shape()[3]};
         const filter_taps& taps = place.term + 1 < terms ? filters.coarse() : all;
         const std::size_t columns = filters.joined() ? 1 : taps.width;
-        const auto kh = static_cast<std::ptrdiff_t>((taps.top + place.piece / columns) * job.geometry.dilation.h);
-        const auto kw = static_cast<std::ptrdiff_t>((taps.left + place.piece % columns) * job.geometry.dilation.w);
+        const filter_taps piece{taps.top + place.piece / columns, taps.left + place.piece % columns, 1,
+                                filters.joined() ? taps.width : 1};
+        const auto kh = static_cast<std::ptrdiff_t>(piece.top * job.geometry.dilation.h);
+        const auto kw = static_cast<std::ptrdiff_t>(piece.left * job.geometry.dilation.w);
         const std::ptrdiff_t offset = kh * job.line_bytes + kw * job.pixel_bytes +
                                       static_cast<std::ptrdiff_t>(place.block) * block +
                                       static_cast<std::ptrdiff_t>(place.first) * step;
-        *to++ = {offset, static_cast<std::uint32_t>(place.steps), place.begins, place.ends, place.ends_part};
+        const row_segment segment{offset, static_cast<std::uint32_t>(place.steps), place.begins, place.ends,
+                                  place.ends_part};
+        for (std::size_t r = 0; r < job.segment_lists(); ++r)
+            to[r * choice.segments] =
+                clip_segment(segment, place, piece, seen[r],
+                             filters.joined() ? filters.block() / step_inputs : unlimited_steps, choice.family);
+        ++to;
     });
 }
 

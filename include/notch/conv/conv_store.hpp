@@ -45,14 +45,22 @@ public:
             return;
         }
         // As many rows at a time as lie at one distance.
+        std::size_t run = to.left; // of the line of the tile
         while (to.rows > 0) {
             tile_place some = to;
-            some.rows = std::min(to.rows, dst_.extent(2) - to.row % dst_.extent(2));
+            const std::size_t rest = dst_.extent(2) - to.row % dst_.extent(2); // of the line of the image
+            some.rows = std::min({to.rows, run, ceil_div(rest, to.row_step)});
+            some.left = some.rows;
             const std::size_t line = some.row / dst_.extent(2);
             finish(tile, some, row_zero(dst_, line / dst_.extent(1), line % dst_.extent(1), some.row % dst_.extent(2)));
             tile += some.rows * to.stride;
-            to.row += some.rows;
+            to.row += some.rows * to.row_step;
             to.rows -= some.rows;
+            run -= some.rows;
+            if (run == 0) {
+                to.row += to.gap;
+                run = to.width;
+            }
         }
     }
 

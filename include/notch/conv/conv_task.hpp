@@ -3,6 +3,7 @@
 #pragma once
 
 #include <notch/conv/conv_plan.hpp>
+#include <notch/conv/tap_windows.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/panel_walk.hpp>
 #include <notch/gemm/row_operand.hpp>
@@ -137,39 +138,56 @@ public:
             const std::size_t lines = std::min({job_.block_lines, height - y, end - line});
             point(line / height, y, lines);
             for (std::size_t group = first_group; group < last_group; ++group)
-                run_group(group, line * job_.result[2], lines * job_.result[2]);
+                run_group(group);
             line += lines;
         }
     }
 
 private:
-    /// Finds the operands of some lines of the result.
+    /// Finds the operands of some lines of the result, window by window.
     void point(std::size_t n, std::size_t y, std::size_t lines) noexcept {
-        const std::byte* line = band_;
+        const std::byte* first = band_;
         if (job_.in_place)
-            line = reinterpret_cast<const std::byte*>(job_.image.data) +
-                   static_cast<std::ptrdiff_t>(n) * job_.image.strides[0] +
-                   static_cast<std::ptrdiff_t>(y * job_.line_step) * job_.line_bytes;
+            first = reinterpret_cast<const std::byte*>(job_.image.data) +
+                    static_cast<std::ptrdiff_t>(n) * job_.image.strides[0] +
+                    static_cast<std::ptrdiff_t>(y * job_.line_step) * job_.line_bytes;
         else
             make_band_(n, y, lines, band_);
+        const std::size_t width = job_.result[2];
+        const std::ptrdiff_t line_step = static_cast<std::ptrdiff_t>(job_.line_step) * job_.line_bytes;
+        const std::ptrdiff_t pixel_step = static_cast<std::ptrdiff_t>(job_.column_step) * job_.pixel_bytes;
+        const result_windows cut = cut_windows(job_, y, lines);
+        window_count_ = cut.count;
         const std::byte** to = pointers_;
-        for (std::size_t l = 0; l < lines; ++l, line += static_cast<std::ptrdiff_t>(job_.line_step) * job_.line_bytes) {
-            const std::byte* pixel = line;
-            for (std::size_t x = 0; x < job_.result[2];
-                 ++x, pixel += static_cast<std::ptrdiff_t>(job_.column_step) * job_.pixel_bytes)
-                *to++ = pixel;
+        for (std::size_t w = 0; w < cut.count; ++w) {
+            const result_window& window = cut.windows[w];
+            const std::size_t rows = window.height * window.width;
+            windows_[w] = {(n * job_.result[1] + y + window.top) * width + window.left,
+                           rows,
+                           window.width == width ? rows : window.width,
+                           width,
+                           job_.product.segments +
+                               static_cast<std::size_t>(window.region) * job_.product.choice.segments,
+                           lacking_of_region(job_, window.region)};
+            const std::byte* line = first + static_cast<std::ptrdiff_t>(window.top) * line_step +
+                                    static_cast<std::ptrdiff_t>(window.left) * pixel_step;
+            for (std::size_t l = 0; l < window.height; ++l, line += line_step) {
+                const std::byte* pixel = line;
+                for (std::size_t x = 0; x < window.width; ++x, pixel += pixel_step)
+                    *to++ = pixel;
+            }
         }
     }
 
-    void run_group(std::size_t group, std::size_t row, std::size_t rows) noexcept {
+    void run_group(std::size_t group) noexcept {
         const packed_filters& filters = *job_.filters;
         if (filters.groups() == 1) {
-            walk_.run_group(group, row, rows, listed_operands{pointers_});
+            walk_.run_group(group, windows_, window_count_, listed_operands{pointers_});
             return;
         }
         // Each panel belongs to one group of channels.
         const std::size_t channels = group * panel_columns / filters.group_columns() * filters.shape()[1];
-        walk_.run_group(group, row, rows,
+        walk_.run_group(group, windows_, window_count_,
                         [this, offset = channels * job_.element](std::size_t r) { return pointers_[r] + offset; });
     }
 
@@ -178,6 +196,8 @@ private:
     const std::byte** pointers_;
     std::byte* band_;
     panel_walk<Arch, Store> walk_;
+    row_window windows_[tap_regions];
+    std::size_t window_count_ = 0;
 };
 
 } // namespace notch::detail

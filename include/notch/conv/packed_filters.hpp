@@ -37,6 +37,12 @@ struct filter_taps {
     std::size_t width = 0;
 };
 
+/// Sums of value * 2^shift, as those of packed weights, over parts of the taps; or nothing.
+struct tap_sums {
+    std::vector<std::int32_t> lines{};   ///< [KH][O]: over all taps of a line
+    std::vector<std::int32_t> columns{}; ///< [KW][O]
+};
+
 /// Filters of 3 x 3 for minimal filtering: [panels][16][pairs of channels][16][2], see transformed_filters.hpp; or nothing.
 struct transformed_filters {
     aligned_buffer<std::int16_t> values{};
@@ -88,7 +94,7 @@ public:
     [[nodiscard]] scale_kind kind() const { return weights_.kind(); }
     /// No sum of products with 8-bit codes, less their zero point, has a larger magnitude.
     [[nodiscard]] std::int64_t bound() const { return weights_.bound(); }
-    /// Bytes of the packed weights; transformed filters that conv2d may take instead are not counted.
+    /// Bytes of the packed weights; not of what stands beside them: transformed filters, sums of taps.
     [[nodiscard]] std::size_t size() const { return weights_.bytes().size(); }
     /// For messages; may be empty.
     [[nodiscard]] const std::string& name() const noexcept { return weights_.name(); }
@@ -116,6 +122,9 @@ public:
     }
     /// Of filters of 3 x 3, where conv2d gains by them; else empty.
     [[nodiscard]] const detail::transformed_filters& transformed() const noexcept { return transformed_; }
+    /// Of lines and columns of taps, where there are several.
+    [[nodiscard]] const detail::tap_sums& sums_of_taps() const noexcept { return tap_sums_; }
+    void set_tap_sums(detail::tap_sums to) noexcept { tap_sums_ = std::move(to); }
     void set_transformed(detail::transformed_filters to) noexcept { transformed_ = std::move(to); }
     /// Blocks of channels of a group.
     [[nodiscard]] std::size_t blocks() const noexcept { return ceil_div(shape_[1], block_); }
@@ -142,6 +151,7 @@ private:
     std::vector<std::uint32_t> order_;
     detail::filter_taps coarse_{};
     detail::transformed_filters transformed_{};
+    detail::tap_sums tap_sums_{};
     // Of the outputs, where groups do not fill their panels.
     std::vector<std::int32_t> exponents_;
     std::vector<std::int32_t> multipliers_;

@@ -68,9 +68,11 @@ enum class dot_finish { once, shift, real };
 struct row_segment {
     std::ptrdiff_t offset = 0; ///< bytes from the pointer of a row to its first step
     std::uint32_t steps = 0;
-    bool begins = true;    ///< a run
-    bool ends = true;      ///< a run
-    bool ends_part = true; ///< of the dot product
+    bool begins = true;             ///< a run
+    bool ends = true;               ///< a run
+    bool ends_part = true;          ///< of the dot product
+    std::uint32_t skips_before = 0; ///< bytes of the panel operand that are passed over, behind the header of a run
+    std::uint32_t skips_after = 0;  ///< the same behind the steps
 };
 
 /// A pointer that the optimizer may not handle together with others, in a register of several.
@@ -160,7 +162,7 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
     constexpr std::size_t V = ops::count;
     constexpr std::ptrdiff_t vectors = Family == dot_family::pair ? 2 : 1;
     const std::ptrdiff_t end = segment.offset + 4 * vectors * static_cast<std::ptrdiff_t>(segment.steps);
-    const std::byte* column_bytes = panels.first;
+    const std::byte* column_bytes = panels.first + segment.skips_before;
     // One counter that is added to every row, and one pointer for all panels: a pointer for each would not fit the registers.
     for (std::ptrdiff_t at = segment.offset; at != end; at += 4) {
 #if defined(__GNUC__)
@@ -184,7 +186,7 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
             }
         }
     }
-    panels.first = column_bytes;
+    panels.first = column_bytes + segment.skips_after;
 }
 
 /// Adds the sums of a run to the tile in memory, with the headers that stood in front of it.

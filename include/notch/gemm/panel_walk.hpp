@@ -91,6 +91,16 @@ struct gemm_job {
     std::int32_t zero_point = 0; ///< of the row operands
 };
 
+/// Rows that take the same segments. In the product they are lines of some rows each.
+struct row_window {
+    std::size_t row = 0;   ///< of the product, the first one
+    std::size_t rows = 0;  ///< how many
+    std::size_t width = 0; ///< rows of a line, side by side
+    std::size_t pitch = 0; ///< rows of the product from line to line
+    const row_segment* segments = nullptr;
+    lacking_sums lacking{}; ///< of what the segments pass over
+};
+
 /// The panels of a product, for blocks of rows.
 template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
@@ -107,18 +117,24 @@ public:
         : job_(job), head_(job.weights.header()), store_(store), sum_memory_(reinterpret_cast<std::int32_t*>(memory)),
           panel_memory_(memory + job.cut.sum_bytes) {}
 
-    /// All sums of some rows and a group of panels: rows row .. row + rows of the product, of which operand(r) is the pointer
-    /// of number r; or operand.list holds all pointers.
+    /// All sums of rows row .. row + rows of the product and a group of panels. operand(r) is the pointer of number r of the
+    /// rows; or operand.list holds all pointers.
     template <class Operand>
     void run_group(std::size_t group, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
+        const row_window all{row, rows, rows, rows, job_.segments};
+        run_group(group, &all, 1, operand);
+    }
+    /// The same of the rows of some windows, whose operands follow one another.
+    template <class Operand>
+    void run_group(std::size_t group, const row_window* windows, std::size_t count, const Operand& operand) noexcept {
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         for (std::size_t p = 0; p < panels;) {
             const std::size_t some = traits.panels_of_tile(panels - p, job_.choice.finish);
-            if (unpacks(some, rows))
-                unpack_panels(first + p, row, rows, operand);
+            if (unpacks(some, windows->rows))
+                unpack_panels(first + p, *windows, operand);
             else
-                run_panels(first + p, some, row, rows, operand);
+                run_panels(first + p, some, windows, count, operand);
             p += some;
         }
     }
@@ -133,7 +149,7 @@ private:
 
     /// Some rows and as many panels as tiles have, without operands of the panels, part by part.
     template <class Operand>
-    void unpack_panels(std::size_t first, std::size_t row, std::size_t rows, const Operand& operand) noexcept {
+    void unpack_panels(std::size_t first, const row_window& window, const Operand& operand) noexcept {
         if constexpr (has_unpacking_kernels<Arch>) {
             unpack_parts<Arch> parts(job_.weights, job_.choice, first);
             for (std::size_t s = 0; s < job_.choice.segments; ++s) {
@@ -141,7 +157,7 @@ private:
                 const std::size_t units = head_.units_of(segment->steps);
                 const unpack_work& codes = parts.next(units, panel_memory_);
                 const part_place part{s == 0, s + 1 == job_.choice.segments};
-                run_tiles({}, most_panels, first, segment, 1, part, row, rows, operand, &codes);
+                run_tiles({}, most_panels, first, segment, 1, part, window, 0, operand, &codes);
                 if (!part.last)
                     parts.leave(units);
             }
@@ -150,7 +166,7 @@ private:
 
     /// Some rows and panels, part by part.
     template <class Operand>
-    void run_panels(std::size_t first, std::size_t panels, std::size_t row, std::size_t rows,
+    void run_panels(std::size_t first, std::size_t panels, const row_window* windows, std::size_t window_count,
                     const Operand& operand) noexcept {
         panel_stream streams{job_.weights.template section<std::byte>(head_.codes) + first * head_.panel_bytes(),
                              static_cast<std::ptrdiff_t>(head_.panel_bytes())};
@@ -168,7 +184,10 @@ private:
                                        count, panel_memory_ + p * copy_bytes);
             }
             const part_place part{begin == 0, begin + count == job_.choice.segments};
-            run_tiles(streams, panels, first, segments, count, part, row, rows, operand);
+            std::size_t number = 0; // of an operand
+            for (std::size_t w = 0; w < window_count; number += windows[w++].rows)
+                run_tiles(streams, panels, first, windows[w].segments + begin, count, part, windows[w], number,
+                          operand);
             begin += count;
         }
     }
@@ -179,11 +198,12 @@ private:
         bool last;
     };
 
-    /// One part of all tiles of some rows and panels: of panel operands, or, where there is `codes`, of these.
+    /// One part of all tiles of a window and some panels: of panel operands, or, where there is `codes`, of these.
+    /// `number`: of the first operand of the window.
     template <class Operand>
     void run_tiles(const panel_stream& streams, std::size_t panels, std::size_t first_panel,
-                   const row_segment* segments, std::size_t count, part_place part, std::size_t row, std::size_t rows,
-                   const Operand& operand, const unpack_work* codes = nullptr) noexcept {
+                   const row_segment* segments, std::size_t count, part_place part, const row_window& window,
+                   std::size_t number, const Operand& operand, const unpack_work* codes = nullptr) noexcept {
         alignas(64) std::int32_t tiles[stored_sums];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
@@ -192,6 +212,7 @@ private:
         const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
         // Tiles of like size: the first ones have a row more.
         const std::size_t largest = traits.rows_of_tile(panels, job_.choice.finish);
+        const std::size_t rows = window.rows;
         const std::size_t tile_count = ceil_div(rows, largest);
         const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
         const std::size_t longer = rows - least * tile_count;
@@ -205,28 +226,47 @@ private:
                 unpacking[more] = find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, tile_rows);
         }
         const bool waits = !part.first || !part.last;
+        std::int32_t* const waiting = sum_memory_ + number * stride;
         const std::size_t stored_rows = stored_sums / stride;
         std::size_t stored = 0; // rows
         std::size_t begin = 0;
         for (std::size_t t = 0; t < tile_count; ++t) {
             const std::size_t tile_rows = least + (t < longer ? 1 : 0);
             if constexpr (requires { operand.list; })
-                work.rows = operand.list + begin;
+                work.rows = operand.list + number + begin;
             else
                 for (std::size_t r = 0; r < tile_rows; ++r)
-                    pointers[r] = one_by_one(operand(begin + r)); // or they would wait for the units that multiply
-            work.tile = waits ? sum_memory_ + begin * stride : tiles + (begin - stored) * stride;
+                    pointers[r] =
+                        one_by_one(operand(number + begin + r)); // or they would wait for the units that multiply
+            work.tile = waits ? waiting + begin * stride : tiles + (begin - stored) * stride;
             if (codes != nullptr)
                 unpacking[t < longer ? 1 : 0](work, *codes);
             else
                 kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
             if (part.last && (begin - stored + largest > stored_rows || begin == rows)) {
-                store_(waits ? sum_memory_ + stored * stride : tiles,
-                       {row + stored, begin - stored, column, columns, stride});
+                store_rows(waits ? waiting + stored * stride : tiles, window, stored, begin,
+                           {0, 0, column, columns, stride});
                 stored = begin;
             }
         }
+    }
+
+    /// Finishes the rows begin .. end of a window.
+    void store_rows(const std::int32_t* sums, const row_window& window, std::size_t begin, std::size_t end,
+                    tile_place place) const noexcept {
+        const std::size_t x = begin % window.width;
+        place.row = window.row + begin / window.width * window.pitch + x;
+        place.rows = end - begin;
+        place.lacking = window.lacking;
+        if (window.width == 1) {
+            place.row_step = window.pitch;
+        } else if (window.width < window.rows) {
+            place.left = window.width - x;
+            place.width = window.width;
+            place.gap = window.pitch - window.width;
+        }
+        store_(sums, place);
     }
 
     const gemm_job& job_;

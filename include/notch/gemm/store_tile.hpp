@@ -12,17 +12,30 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace notch::detail {
 
-/// Where a tile lies in the product.
+/// Sums of the weights that sums of products lack, of those that belong to a column altogether: lists of a number for each.
+struct lacking_sums {
+    const std::int32_t* first = nullptr;
+    std::size_t lists = 0;
+    std::size_t stride = 0; ///< from list to list
+};
+
+/// Where a tile lies in the product: rows of some lines.
 struct tile_place {
-    std::size_t row = 0;
+    std::size_t row = 0; ///< the first one
     std::size_t rows = 0;
     std::size_t column = 0;
     std::size_t columns = 0;
-    std::size_t stride = 0; ///< of the tile in memory
+    std::size_t stride = 0;                                      ///< of the tile in memory
+    std::size_t row_step = 1;                                    ///< from a row of a line to the next one
+    std::size_t left = std::numeric_limits<std::size_t>::max();  ///< rows of the first line
+    std::size_t width = std::numeric_limits<std::size_t>::max(); ///< rows of the others
+    std::size_t gap = 0;                                         ///< rows that are passed over between lines
+    lacking_sums lacking{};
 };
 
 /// a + b * c modulo 2^32.
@@ -104,22 +117,47 @@ private:
         T* const first = dst_ + static_cast<std::ptrdiff_t>(place.row) * row_stride_ +
                          static_cast<std::ptrdiff_t>(column) * column_stride_;
         with_stage<Lane>(epilogue_, column_site<Lane>{column, problem_}, [&](const auto& stages) NOTCH_LAMBDA_INLINE {
-            // In registers, whatever the results may lie on.
-            T* to = first;
-            const std::int32_t* from = tile;
-            const std::ptrdiff_t step = row_stride_;
-            const std::size_t stride = place.stride;
-            const std::size_t end = place.row + place.rows;
             if constexpr (Floats) {
-                for (std::size_t r = place.row; r < end; ++r, from += stride, to += step)
-                    store_lane_as<Lane>(to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
+                for_each_row(tile, first, place,
+                             [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
+                                 store_lane_as<Lane>(
+                                     to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
+                             });
             } else {
-                const Lane correction =
-                    wrapping_add_product(Lane(0), simd::load_lane<Lane>(sums_ + column), Lane(-zero_point_));
-                for (std::size_t r = place.row; r < end; ++r, from += stride, to += step)
-                    store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
+                Lane weights = simd::load_lane<Lane>(sums_ + column);
+                for (std::size_t i = 0; i < place.lacking.lists; ++i)
+                    weights = wrapping_add_product(
+                        weights, simd::load_lane<Lane>(place.lacking.first + i * place.lacking.stride + column),
+                        Lane(-1));
+                const Lane correction = wrapping_add_product(Lane(0), weights, Lane(-zero_point_));
+                for_each_row(
+                    tile, first, place, [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
+                        store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
+                    });
             }
         });
+    }
+
+    /// Calls body(sums, place of the result, number of the row).
+    template <class Body>
+    NOTCH_INLINE void for_each_row(const std::int32_t* from, T* to, const tile_place& place,
+                                   const Body& body) const noexcept {
+        // In registers, whatever the results may lie on.
+        const std::size_t row_step = place.row_step;
+        const std::ptrdiff_t step = row_stride_ * static_cast<std::ptrdiff_t>(row_step);
+        const std::size_t stride = place.stride;
+        std::size_t r = place.row;
+        std::size_t rows = place.rows;
+        for (std::size_t line = std::min(place.left, rows);;) {
+            rows -= line;
+            for (; line != 0; --line, from += stride, to += step, r += row_step)
+                body(from, to, r);
+            if (rows == 0)
+                return;
+            to += static_cast<std::ptrdiff_t>(place.gap) * row_stride_;
+            r += place.gap;
+            line = std::min(place.width, rows);
+        }
     }
 
     const Epilogue& epilogue_;
