@@ -149,6 +149,42 @@ TEST_CASE("convolutions whose results at the edges lack taps", "[conv][short]") 
     }
 }
 
+TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels", "[conv][short]") {
+    sequence random(157);
+    for (int round = 0; round < 40; ++round) {
+        const std::size_t block = 8 * random.size(1, 3);
+        const extents<4> filters{64 * random.size(1, 2), block * random.size(1, 3), random.size(1, 3),
+                                 random.size(1, 3)};
+        conv_geometry g;
+        g.dilation = {random.size(1, 2), random.size(1, 2)};
+        g.stride = {random.size(1, 2), random.size(1, 2)};
+        g.padding = {random.size(0, 2), random.size(0, 2), random.size(0, 2), random.size(0, 2)};
+        const extents<4> images{random.size(1, 2), random.size(5, 9), random.size(5, 9), filters[1]};
+        const extents<4> result = conv_extents(images, filters, g);
+        const any_images<std::uint8_t> a(random, images);
+        const any_images<std::int8_t> b(random, images);
+        INFO("round " << round << ", filters " << filters[1] << " x " << filters[2] << " x " << filters[3]);
+        using w4 = quantizer<bits<4>, per_channel<0>, power_of_two<>>;
+        using w2 = quantizer<bits<2>, per_channel<0>, power_of_two<>>;
+        REQUIRE(compare(random, a, any_filters<w4>(random, filters, {1, filters[1]}), g, result, identity{},
+                        std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<w2>(random, filters, {1, filters[1]}), g, result, identity{},
+                        std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<pot_blocks4>(random, filters, {16, block}, 1), g, result,
+                        shift_requantize<>{1} | relu{}, std::uint8_t{5}) == "");
+        REQUIRE(compare(random, a, any_filters<affine2>(random, filters, {5, block}, 3), g, result, identity{},
+                        std::int32_t{5}) == "");
+    }
+    // Each result sees one pixel, or few of them.
+    for (const std::size_t extent : {1U, 2U, 3U}) {
+        const extents<4> images{2, extent, extent, 16};
+        const conv_geometry g{.padding = {1, 1, 1, 1}};
+        const any_images<std::uint8_t> a(random, images);
+        const auto w = any_filters<pot_blocks4>(random, {64, 16, 3, 3}, {64, 16});
+        REQUIRE(compare(random, a, w, g, {2, extent, extent, 64}, identity{}, std::int32_t{5}) == "");
+    }
+}
+
 TEST_CASE("convolutions with channel orders, and of two terms", "[conv][short]") {
     using coarse_type = quantizer<bits<8, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
     sequence random(161);

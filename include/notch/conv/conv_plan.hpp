@@ -106,7 +106,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     cut.tile_panels = job.filters->groups() > 1 ? 1 : traits.panels_of_tile(head.panels(), choice.finish);
     cut.tile_rows = traits.rows_of_tile(cut.tile_panels, choice.finish);
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
-    cut.copies_panels = !panels_in_place(head, choice);
+    cut.copies_panels = !panels_in_place(head, choice); // numbers of depth blocks, where codes are unpacked in tiles
     cut.copies_rows = !job.in_place;
     tasks = std::max<std::size_t>(tasks, 1);
     // Few lines cannot be shared evenly; panels are, then.
@@ -141,6 +141,21 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
 }
 
+/// Lets the microkernels unpack the codes of filters where they can: whole groups of panels, taps that are whole units.
+NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& traits,
+                                   const packed_filters& filters) noexcept {
+    const packed_header& head = filters.weights().header();
+    const std::size_t unit = head.unit_steps() * step_inputs;                      // inputs
+    const std::size_t numbers = head.blocks * unpack_number_bytes(choice.absorbs); // of a panel
+    if (!unpacks_values(traits, head, choice) || head.panels() % traits.tile_panels != 0 || filters.groups() != 1 ||
+        filters.block() % unit != 0 || filters.shape()[1] % filters.block() != 0 ||
+        numbers * traits.tile_panels > conv_panel_bytes)
+        return;
+    choice = choose_kernel(traits, head, filters.pieces(), unlimited_steps * traits.tile_panels);
+    choice.unpacks = true;
+    choice.part_bytes = numbers;
+}
+
 /// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked.
 [[nodiscard]] NOTCH_INLINE conv_job plan_convolution(const kernel_traits& traits, const packed_filters& filters,
                                                      const image_place& image, const conv_geometry& geometry,
@@ -153,6 +168,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.product.weights.base = filters.weights().bytes().data();
     job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes,
                                        filters.coarse_pieces());
+    choose_unpacking(job.product.choice, traits, filters);
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
     if (takes_transformed(job, traits) && cut_transformed(job, traits, tasks))
         return job;

@@ -52,7 +52,9 @@ inline constexpr std::uint8_t no_image = 0;
                 ? text(", ", job.block_lines, " lines of ", job.result[2], " results at a time; ",
                        counted(job.transformed.tiles, "tile"), " of 2 x 2 results at once")
                 : text(", ", counted(job.block_lines, "line"), " of ", job.result[2], " results at a time; panels are ",
-                       cut.copies_panels ? "expanded" : "read in place",
+                       job.product.choice.unpacks ? "unpacked by the kernels"
+                       : cut.copies_panels        ? "expanded"
+                                                  : "read in place",
                        job.segment_lists() > 1 ? "; at the edges taps that meet padding only are left out" : "");
     return line +
            text("; workspace ", unaligned_workspace(job.workspace()), " bytes (", counted(cut.tasks(), "task"), ')');

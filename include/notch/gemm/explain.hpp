@@ -151,7 +151,7 @@ template <class Arch>
         line += text("rows are copied, because depth blocks of ", head.blocks > 1 ? head.block : head.inputs,
                      " inputs are padded to a multiple of ", step_inputs);
     line += panels_in_place(head, choice) ? "; panels are read in place"
-            : unpacks_in_tiles<Arch>(head, choice)
+            : unpacks_in_tiles(kernel_traits_of<Arch>, head, choice)
                 ? "; panels are unpacked by the kernels, where tiles have rows enough"
                 : "; panels are expanded";
     return line + text("; workspace ", gemm_workspace<Arch>(weights, rows, tasks), " bytes (", counted(rows, "row"),

@@ -25,7 +25,10 @@ template <class Arch, std::size_t Panels>
         case dot_finish::once:
             return kernel_of_rows<Arch, dot_family::quad, dot_finish::once, Panels>(rows);
         case dot_finish::shift:
-            return kernel_of_rows<Arch, dot_family::quad, dot_finish::shift, Panels>(rows);
+            if constexpr (Panels == 1 || kernel_traits_of<Arch>.panels_of_tile(Panels, dot_finish::shift) == Panels)
+                return kernel_of_rows<Arch, dot_family::quad, dot_finish::shift, Panels>(rows);
+            else
+                return nullptr; // there are no such tiles
         default:
             return kernel_of_rows<Arch, dot_family::quad, dot_finish::real, Panels>(rows);
         }

@@ -102,6 +102,9 @@ struct tile_work {
     std::size_t segment_count = 0;
     bool adds = false;            ///< to what the tile holds; else it begins with zeros
     std::int32_t* tile = nullptr; ///< [rows][16 panels], floats where the finish is `real`
+    /// Of the first panel and the first run, sixteen for each run; null: runs have headers.
+    const std::uint8_t* shifts = nullptr;
+    std::ptrdiff_t shift_stride = 0; ///< from panel to panel
 };
 
 /// Computes one tile.
@@ -234,16 +237,27 @@ NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const 
     total.clear();
     if (work.adds)
         total.load(work.tile);
+    panel_stream headers = panels;
+    const std::uint8_t* shifts = work.shifts;
+    tile_type run;
+    run.clear();
     const row_segment* const end = work.segments + work.segment_count;
     for (const row_segment* segment = work.segments; segment != end; ++segment) {
-        const panel_stream headers = panels;
-        panels.first += run_header_bytes(Family, dot_finish::shift);
-        tile_type run;
-        run.clear();
+        if (segment->begins) {
+            headers = panels;
+            panels.first += shifts == nullptr ? run_header_bytes(Family, dot_finish::shift) : 0;
+            run.clear();
+        }
         add_steps<Arch, Family>(run, rows, panels, *segment);
+        if (!segment->ends)
+            continue;
+        const std::uint8_t* const own = shifts;
+        shifts += shifts == nullptr ? 0 : panel_columns;
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < tile_type::columns; ++j) {
-            const auto counts = ops::load(headers.at(j / ops::count) + (j % ops::count) * ops::bytes);
+            static_assert(ops::count == 1, "a register holds the shifts of a panel");
+            const auto counts = own != nullptr ? ops::bytes32(own + static_cast<std::ptrdiff_t>(j) * work.shift_stride)
+                                               : ops::load(headers.at(j));
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i)
                 total.sums[i][j] = ops::add32(total.sums[i][j], ops::shift_left32(run.sums[i][j], counts));
@@ -277,15 +291,14 @@ void tile_product(const tile_work& work) noexcept {
     panel_stream headers = panels;
     const row_segment* const end = work.segments + work.segment_count;
     for (const row_segment* segment = work.segments; segment != end; ++segment) {
-        // Only float sums are over several segments; others may as well be finished after each.
-        if (!in_registers && (Finish != dot_finish::real || segment->begins)) {
+        if (!in_registers && segment->begins) {
             headers = panels;
             panels.first += run_header_bytes(Family, Finish);
             tile.clear();
         }
         add_steps<Arch, Family>(tile, rows, panels, *segment);
         if constexpr (!in_registers) {
-            if (Finish != dot_finish::real || segment->ends)
+            if (segment->ends)
                 finish_run<Arch, Family, Finish>(tile, headers, work.tile);
         }
     }

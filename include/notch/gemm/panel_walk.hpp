@@ -105,7 +105,7 @@ struct row_window {
 template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
     static constexpr kernel_traits traits = kernel_traits_of<Arch>;
-    static constexpr std::size_t most_rows = std::max(traits.tile_rows, traits.narrow_rows);
+    static constexpr std::size_t most_rows = std::max({traits.tile_rows, traits.narrow_rows, traits.shift_rows});
     static constexpr std::size_t most_panels = traits.tile_panels;
     /// Sums that are finished together, as whole tiles: what the epilogue knows of their columns is found once for all of
     /// them. They stay in the first-level cache.
@@ -131,7 +131,9 @@ public:
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         for (std::size_t p = 0; p < panels;) {
             const std::size_t some = traits.panels_of_tile(panels - p, job_.choice.finish);
-            if (unpacks(some, windows->rows))
+            if (job_.choice.unpacks)
+                unpack_windows(first + p, windows, count, operand);
+            else if (unpacks(some, windows->rows))
                 unpack_panels(first + p, *windows, operand);
             else
                 run_panels(first + p, some, windows, count, operand);
@@ -144,7 +146,7 @@ private:
     [[nodiscard]] bool unpacks(std::size_t panels, std::size_t rows) const noexcept {
         return has_unpacking_kernels<Arch> && panels == most_panels &&
                rows / ceil_div(rows, traits.tile_rows) >= least_unpacking_rows &&
-               unpacks_in_tiles<Arch>(head_, job_.choice);
+               unpacks_in_tiles(traits, head_, job_.choice);
     }
 
     /// Some rows and as many panels as tiles have, without operands of the panels, part by part.
@@ -161,6 +163,20 @@ private:
                 if (!part.last)
                     parts.leave(units);
             }
+        }
+    }
+
+    /// Some windows and as many panels as tiles have, without operands of the panels, in one go.
+    template <class Operand>
+    void unpack_windows(std::size_t first, const row_window* windows, std::size_t window_count,
+                        const Operand& operand) noexcept {
+        if constexpr (has_unpacking_kernels<Arch>) {
+            unpack_parts<Arch> parts(job_.weights, job_.choice, first);
+            const unpack_work& codes = parts.next(head_.panel_bytes() / step_bytes, panel_memory_);
+            std::size_t number = 0;
+            for (std::size_t w = 0; w < window_count; number += windows[w++].rows)
+                run_tiles({}, most_panels, first, windows[w].segments, job_.choice.segments, {true, true}, windows[w],
+                          number, operand, &codes);
         }
     }
 
@@ -207,6 +223,11 @@ private:
         alignas(64) std::int32_t tiles[stored_sums];
         const std::byte* pointers[most_rows];
         tile_work work{pointers, streams, segments, count, !part.first, tiles};
+        if (job_.choice.reads_shifts) {
+            const std::size_t of_panel = head_.depth_blocks() * panel_columns;
+            work.shifts = job_.weights.template section<std::uint8_t>(head_.block_shifts) + first_panel * of_panel;
+            work.shift_stride = static_cast<std::ptrdiff_t>(of_panel);
+        }
         const std::size_t stride = panels * panel_columns;
         const std::size_t column = first_panel * panel_columns;
         const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);

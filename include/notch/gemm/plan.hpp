@@ -28,6 +28,9 @@ struct kernel_choice {
     bool direct = false;      ///< codes are multiplied as they are read: gemm/direct_plan.hpp
     bool absorbs = false;     ///< exponents are multiplied into the panel operand
     bool signed_rows = false; ///< the row operand of a quad is int8
+    bool reads_shifts =
+        false;            ///< runs are depth blocks, shifted by what the packed weights hold: panels are not copied
+    bool unpacks = false; ///< codes are unpacked by the microkernels, all segments at once: conv/conv_plan.hpp
     /// Of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side.
     std::size_t pieces = 0;
     std::size_t first_pieces = 0; ///< the same of the first of two terms
@@ -67,6 +70,8 @@ struct kernel_traits {
     std::size_t tile_panels = 1;  ///< of the largest tile
     std::size_t narrow_rows = 1;  ///< of a tile of fewer panels
     std::size_t shift_panels = 0; ///< of a tile whose runs are shifted in registers; 0: of any
+    std::size_t shift_rows = 0;   ///< of such a tile
+    bool unpacks = false;         ///< has microkernels that unpack codes: gemm/unpacking_kernel.hpp
 
     /// Panels of a tile where there are some: the largest tile, two, or one.
     [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels,
@@ -80,6 +85,8 @@ struct kernel_traits {
     /// Rows of a tile of some panels.
     [[nodiscard]] NOTCH_INLINE constexpr std::size_t rows_of_tile(std::size_t panels,
                                                                   dot_finish finish) const noexcept {
+        if (finish == dot_finish::shift && shift_panels != 0)
+            return shift_rows;
         return panels < tile_panels && finish == dot_finish::once ? narrow_rows : tile_rows;
     }
 };
@@ -92,15 +99,46 @@ template <class Ops> [[nodiscard]] constexpr std::size_t narrow_rows_of() noexce
         return Ops::tile_rows;
 }
 
+/// True for instruction sets with microkernels that unpack codes.
+template <class Arch>
+inline constexpr bool has_unpacking_kernels =
+    simd::int_ops<Arch>::has_quad8&& simd::int_ops<Arch>::count == 1 && simd::int_ops<Arch>::tile_panels > 1;
+
+/// Rows of a tile whose runs are shifted in registers.
+template <class Ops> [[nodiscard]] constexpr std::size_t shift_rows_of() noexcept {
+    if constexpr (requires { Ops::shift_rows; })
+        return Ops::shift_rows;
+    else
+        return Ops::tile_rows;
+}
+
 /// The traits of an instruction set that this translation unit is compiled for.
 template <class Arch>
 inline constexpr kernel_traits kernel_traits_of{
-    simd::int_ops<Arch>::has_quad8,   simd::int_ops<Arch>::signed_rows,      simd::int_ops<Arch>::tile_rows,
-    simd::int_ops<Arch>::tile_panels, narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>()};
+    simd::int_ops<Arch>::has_quad8,        simd::int_ops<Arch>::signed_rows,
+    simd::int_ops<Arch>::tile_rows,        simd::int_ops<Arch>::tile_panels,
+    narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>(),
+    shift_rows_of<simd::int_ops<Arch>>(),  has_unpacking_kernels<Arch>};
 
 /// True where the packed bytes of a panel are its operand.
 [[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {
-    return head.bits == 8 && choice.family == dot_family::quad && choice.finish == dot_finish::once && !choice.absorbs;
+    return head.bits == 8 && choice.family == dot_family::quad && !choice.absorbs &&
+           (choice.finish == dot_finish::once || choice.reads_shifts);
+}
+
+/// True where microkernels may unpack the values: shifted codes are bytes without a sign, and the numbers of depth blocks need
+/// no more memory than their panel operand would.
+[[nodiscard]] NOTCH_INLINE bool unpacks_values(const kernel_traits& traits, const packed_header& head,
+                                               const kernel_choice& choice) noexcept {
+    const std::size_t steps = ceil_div(head.block, step_inputs);
+    return traits.unpacks && head.bits < 8 && choice.family == dot_family::quad && choice.finish == dot_finish::once &&
+           head.terms == 1 && (!choice.absorbs || ((1U << head.bits) - 1) << head.largest_shift <= 255) &&
+           (head.blocks == 1 || (steps * head.bits % 8 == 0 && steps >= 4));
+}
+
+/// Bytes of what these microkernels know of a depth block and a panel.
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t unpack_number_bytes(bool absorbs) noexcept {
+    return absorbs ? 2 * step_bytes : step_bytes;
 }
 
 /// Where a segment lies in a dot product.
@@ -134,9 +172,11 @@ NOTCH_INLINE void walk_segments(const packed_header& head, const kernel_choice& 
             for (place.piece = 0; left != 0; ++place.piece) {
                 for (place.first = 0; place.first < piece; place.first += place.steps) {
                     place.begins = run == 0;
-                    if (place.begins)
-                        run = std::min(choice.finish == dot_finish::real ? left : piece - place.first,
-                                       choice.longest_run);
+                    if (place.begins) {
+                        const bool of_pieces = choice.finish == dot_finish::real ||
+                                               (choice.finish == dot_finish::shift && left <= choice.longest_run);
+                        run = std::min(of_pieces ? left : piece - place.first, choice.longest_run);
+                    }
                     place.steps = std::min(piece - place.first, run);
                     run -= place.steps;
                     left -= place.steps;
@@ -192,10 +232,11 @@ NOTCH_INLINE void count_segments(const packed_header& head, kernel_choice& choic
         choice.absorbs = shifts && head.largest_shifted <= 32767;
         choice.finish = shifts && !choice.absorbs ? dot_finish::shift : dot_finish::once;
     }
+    choice.reads_shifts = traits.shift_panels != 0 && head.bits == 8 && choice.finish == dot_finish::shift;
     choice.row_bytes = head.term_steps(head.terms - 1) * row_step_bytes(choice.family);
     choice.part_steps =
         panels_in_place(head, choice) ? unlimited_steps : part / operand_step_bytes(choice.family) / traits.tile_panels;
-    // A sum that is shifted is that of its pieces, shifted; a float sum is not.
+    // A sum that is shifted is that of its pieces, shifted, so that long ones may be cut; a float sum is not.
     choice.longest_run = choice.finish == dot_finish::real ? unlimited_steps : choice.part_steps;
     if (choice.family == dot_family::chain) {
         choice.longest_run = chain_steps(head.largest_value);

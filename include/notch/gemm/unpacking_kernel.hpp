@@ -7,8 +7,7 @@
 ///
 ///     numbers    [depth block][panel] of byte_scaling where exponents are absorbed, else of biases
 ///
-/// These kernels exist for quads with one register per panel and step, see has_unpacking_kernels; unpacks_in_tiles() says
-/// which weights they take.
+/// These kernels exist for quads with one register per panel and step; gemm/plan.hpp says which weights they take.
 #pragma once
 
 #include <notch/core/config.hpp>
@@ -36,26 +35,17 @@ struct unpack_work {
     std::size_t first_units = 0;        ///< of the first one
 };
 
-/// Computes one tile, of one segment.
+/// Computes one tile. Each segment lies in one depth block or is the only one; all but the last one are whole units, and so
+/// is what they pass over.
 using unpacking_kernel = void (*)(const tile_work&, const unpack_work&) noexcept;
 
-/// The fewest rows of a tile that has such a kernel.
+/// Products of fewer rows are not cut into such tiles.
 inline constexpr std::size_t least_unpacking_rows = 3;
 
-/// True for instruction sets that have these kernels.
-template <class Arch>
-inline constexpr bool has_unpacking_kernels =
-    simd::int_ops<Arch>::has_quad8&& simd::int_ops<Arch>::count == 1 && simd::int_ops<Arch>::tile_panels > 1;
-
-/// True for weights that these kernels take: each part is one segment and begins with a unit, shifted codes are bytes
-/// without a sign, and the numbers of depth blocks need no more memory than their panel operand would.
-template <class Arch>
-[[nodiscard]] NOTCH_INLINE bool unpacks_in_tiles(const packed_header& head, const kernel_choice& choice) noexcept {
-    const std::size_t steps = ceil_div(head.block, step_inputs);
-    return has_unpacking_kernels<Arch> && head.bits < 8 && choice.family == dot_family::quad &&
-           choice.finish == dot_finish::once && choice.pieces == 0 && head.terms == 1 &&
-           (!choice.absorbs || ((1U << head.bits) - 1) << head.largest_shift <= 255) &&
-           (head.blocks == 1 || (steps * head.bits % 8 == 0 && steps >= 4));
+/// True for products whose weights these kernels take: each part is one segment and begins with a unit.
+[[nodiscard]] NOTCH_INLINE bool unpacks_in_tiles(const kernel_traits& traits, const packed_header& head,
+                                                 const kernel_choice& choice) noexcept {
+    return choice.pieces == 0 && unpacks_values(traits, head, choice);
 }
 
 /// What stands in `numbers`. `Shifts`: exponents are absorbed.
@@ -69,41 +59,59 @@ template <class Arch, int Bits, bool Shifts, std::size_t Rows> class unpacking_p
     using expand = simd::expand_ops<Arch>;
     using reg = typename ops::reg;
     using numbers = unpack_numbers<Arch, Shifts>;
+    static_assert(sizeof(numbers) == unpack_number_bytes(Shifts));
     using tile_type = tile_registers<Arch, Rows, ops::tile_panels>;
     static constexpr std::size_t panels = ops::tile_panels;
     static constexpr std::size_t per_unit = 8 / Bits;
+    static constexpr std::size_t unit_bytes = per_unit * step_bytes; ///< of the panel operand that is not made
 
 public:
     static void run(const tile_work& work, const unpack_work& from) noexcept {
         const std::byte* rows[Rows];
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i)
-            rows[i] = one_by_one(work.rows[i]) + work.segments->offset;
+            rows[i] = one_by_one(work.rows[i]);
         tile_type tile;
         tile.clear();
         if (work.adds)
             tile.load(work.tile);
         unpacking_product product(rows, from);
-        const std::size_t steps = work.segments->steps;
-        std::size_t block = from.first_units;
-        // One loop, not one of blocks around one of units: gcc would compute its pointers anew for each block, and carry
-        // them from one to the next in vector registers, where they wait for all products before them.
-        for (std::size_t left = steps / per_unit; left != 0; --left) {
-            product.add_unit(tile, std::make_index_sequence<per_unit>());
-            if (--block == 0) {
-                block = from.block_units;
-                product.how_ += panels;
+        const row_segment* const end = work.segments + work.segment_count;
+        for (const row_segment* segment = work.segments; segment != end; ++segment) {
+            product.at_ = segment->offset;
+            product.pass_over(segment->skips_before / unit_bytes, from);
+            // One loop, not one of blocks around one of units: gcc would compute its pointers anew for each block, and carry
+            // them from one to the next in vector registers, where they wait for all products before them.
+            for (std::size_t left = segment->steps / per_unit; left != 0; --left) {
+                product.add_unit(tile, std::make_index_sequence<per_unit>());
+                product.pass_units(1, from);
             }
+            if (const std::size_t rest = segment->steps % per_unit; rest != 0)
+                product.add_steps(tile, rest, std::make_index_sequence<per_unit - 1>());
+            product.pass_over(segment->skips_after / unit_bytes, from);
         }
-        if (const std::size_t rest = steps % per_unit; rest != 0)
-            product.add_steps(tile, rest, std::make_index_sequence<per_unit - 1>());
         tile.store(work.tile);
     }
 
 private:
     NOTCH_INLINE unpacking_product(const std::byte* const (&rows)[Rows], const unpack_work& from) noexcept
         : rows_(rows), codes_(from.codes), stride_(from.code_stride),
-          how_(reinterpret_cast<const numbers*>(from.numbers)) {}
+          how_(reinterpret_cast<const numbers*>(from.numbers)), block_(from.first_units) {}
+
+    /// Moves on in the depth block.
+    NOTCH_INLINE void pass_units(std::size_t units, const unpack_work& from) noexcept {
+        block_ -= units;
+        if (block_ == 0) {
+            block_ = from.block_units;
+            how_ += panels;
+        }
+    }
+    NOTCH_INLINE void pass_over(std::size_t units, const unpack_work& from) noexcept {
+        if (units != 0) {
+            codes_ += units * step_bytes;
+            pass_units(units, from);
+        }
+    }
 
     template <std::size_t... Parts>
     NOTCH_INLINE void add_unit(tile_type& tile, std::index_sequence<Parts...>) noexcept {
@@ -146,24 +154,23 @@ private:
     const std::byte* codes_;
     std::size_t stride_;
     const numbers* how_;
+    std::size_t block_;     ///< units that are left of the depth block
     std::ptrdiff_t at_ = 0; ///< bytes from the rows to the next unit
 };
 
-template <class Arch, int Bits, bool Shifts>
-[[nodiscard]] inline unpacking_kernel unpacking_kernel_of(std::size_t rows) noexcept {
-    static_assert(simd::int_ops<Arch>::tile_rows == 6);
-    return rows == 3   ? &unpacking_product<Arch, Bits, Shifts, 3>::run
-           : rows == 4 ? &unpacking_product<Arch, Bits, Shifts, 4>::run
-           : rows == 5 ? &unpacking_product<Arch, Bits, Shifts, 5>::run
-                       : &unpacking_product<Arch, Bits, Shifts, 6>::run;
+template <class Arch, int Bits, bool Shifts, std::size_t... Rows>
+[[nodiscard]] inline unpacking_kernel unpacking_kernel_of(std::size_t rows, std::index_sequence<Rows...>) noexcept {
+    static constexpr unpacking_kernel kernels[] = {&unpacking_product<Arch, Bits, Shifts, Rows + 1>::run...};
+    return kernels[rows - 1];
 }
 
-/// The kernel of a product with unpacks_in_tiles() for a tile of 3 to 6 rows.
+/// The kernel of a tile of some rows.
 template <class Arch>
 [[nodiscard]] unpacking_kernel find_unpacking_kernel(std::uint32_t bits, bool shifts, std::size_t rows) noexcept {
+    constexpr auto all = std::make_index_sequence<simd::int_ops<Arch>::tile_rows>();
     if (bits == 4)
-        return shifts ? unpacking_kernel_of<Arch, 4, true>(rows) : unpacking_kernel_of<Arch, 4, false>(rows);
-    return shifts ? unpacking_kernel_of<Arch, 2, true>(rows) : unpacking_kernel_of<Arch, 2, false>(rows);
+        return shifts ? unpacking_kernel_of<Arch, 4, true>(rows, all) : unpacking_kernel_of<Arch, 4, false>(rows, all);
+    return shifts ? unpacking_kernel_of<Arch, 2, true>(rows, all) : unpacking_kernel_of<Arch, 2, false>(rows, all);
 }
 
 /// The parts of a group of panels, one after the other.

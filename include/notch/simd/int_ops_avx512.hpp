@@ -81,6 +81,7 @@ template <> struct int_ops<avx512vnni> : int_ops<avx512bw> {
     static constexpr std::size_t tile_rows = 6;    ///< rows of a tile
     static constexpr std::size_t tile_panels = 4;  ///< panels of a tile
     static constexpr std::size_t shift_panels = 2; ///< with sums of runs beside the sums
+    static constexpr std::size_t shift_rows = 7;   ///< of such a tile
     static constexpr std::size_t narrow_rows = 12; ///< with fewer panels: enough sums to hide the latency of a product
 
     static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept {
