@@ -185,6 +185,43 @@ TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels",
     }
 }
 
+TEST_CASE("convolutions whose groups share panels", "[conv][short]") {
+    sequence random(159);
+    for (int round = 0; round < 40; ++round) {
+        const bool wide = random.between(0, 1) == 1;
+        const std::size_t channels = wide ? 4 * random.size(1, 2) : 4;
+        const std::size_t groups = (wide ? 2 : 4) * random.size(1, 5) + (random.between(0, 4) == 0 ? 1 : 0);
+        const extents<4> filters{groups * (wide ? 8 : 4), channels, random.size(1, 3), random.size(1, 3)};
+        conv_geometry g;
+        g.dilation = {random.size(1, 2), random.size(1, 2)};
+        g.stride = {random.size(1, 2), random.size(1, 2)};
+        g.padding = {random.size(0, 2), random.size(0, 2), random.size(0, 2), random.size(0, 2)};
+        g.groups = groups;
+        const extents<4> images{random.size(1, 2), random.size(5, 9), random.size(5, 16), groups * channels};
+        const extents<4> result = conv_extents(images, filters, g);
+        const any_images<std::uint8_t> a(random, images);
+        const any_images<std::int8_t> b(random, images);
+        INFO("round " << round << ", " << groups << " groups of " << channels << " channels");
+        using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+        REQUIRE(compare(random, a, any_filters<w8>(random, filters, {1, channels}), g, result, identity{},
+                        std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<affine2>(random, filters, {3, channels}, 3), g, result,
+                        shift_requantize<>{1} | relu{}, std::uint8_t{5}) == "");
+        REQUIRE(compare(random, a, any_filters<pot_blocks4>(random, filters, {3, 4}, 1), g, result, identity{},
+                        std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<pot_blocks8>(random, filters, {3, 4}, 6), g, result, identity{},
+                        std::int32_t{5}) == "");
+        using real = quantizer<bits<4>, per_group<>, real_scale>;
+        any_images<std::uint8_t> c = a;
+        c.scale = 0.0173F;
+        REQUIRE(compare(random, c, any_filters<real>(random, filters, {1, 4}), g, result, to_real{}, -1.0F) == "");
+        const auto coarse =
+            any_filters<w8>(random, {filters[0], channels, 2 - filters[2] % 2, 2 - filters[3] % 2}, {1, 4});
+        REQUIRE(compare(random, b, filter_terms{coarse, any_filters<w8>(random, filters, {1, channels})}, g, result,
+                        identity{}, std::int32_t{5}) == "");
+    }
+}
+
 TEST_CASE("convolutions with channel orders, and of two terms", "[conv][short]") {
     using coarse_type = quantizer<bits<8, unsigned_codes>, sub_layer<>, power_of_two<>, nearest_even, affine>;
     sequence random(161);

@@ -79,6 +79,10 @@ struct conv_job {
     std::size_t task_bytes = 0;    ///< workspace of a task
 
     [[nodiscard]] std::size_t lines() const noexcept { return result[0] * result[1]; }
+    /// Bytes behind a band that kernels may read; they meet weights of value 0 only.
+    [[nodiscard]] std::size_t slack_bytes() const noexcept {
+        return product.choice.panel_groups > 1 ? group_read_bytes : step_inputs * element;
+    }
     /// Lists of segments: one for each region.
     [[nodiscard]] std::size_t segment_lists() const noexcept {
         return line_edges.exist() || column_edges.exist() ? tap_regions : 1;

@@ -59,8 +59,8 @@ template <class Code> [[nodiscard]] image_place place_of(const image_codes<Code>
     const std::size_t piece = filters.joined() ? filters.block() * filters.shape()[3] : filters.block();
     const std::size_t coarse = filters.joined() ? filters.block() * filters.coarse().width : filters.block();
     const bool whole_steps = piece % step_inputs == 0 && coarse % step_inputs == 0 && channels % filters.block() == 0;
-    return codes_in_place(choice, job.image.is_signed) && job.image.strides[3] == 1 && filters.order().empty() &&
-           side_by_side && one_plane && whole_steps && stays_inside(job);
+    return codes_in_place(choice, job.image.is_signed) && choice.panel_groups == 1 && job.image.strides[3] == 1 &&
+           filters.order().empty() && side_by_side && one_plane && whole_steps && stays_inside(job);
 }
 
 /// Where the operand of a result lies, in a band or in the image.
@@ -95,7 +95,7 @@ NOTCH_INLINE void place_operand(conv_job& job) noexcept {
     if (job.in_place)
         return 0;
     const std::size_t line = static_cast<std::size_t>(job.line_bytes);
-    return round_up(job.planes * job.band_lines(lines) * line + step_inputs * job.element, 64);
+    return round_up(job.planes * job.band_lines(lines) * line + job.slack_bytes(), 64);
 }
 
 /// Cuts a convolution into blocks of lines and tasks.
@@ -169,6 +169,10 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
     job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes,
                                        filters.coarse_pieces());
     choose_unpacking(job.product.choice, traits, filters);
+    if (traits.unpacks && job.product.choice.finish == dot_finish::once && filters.blocks() == 1) {
+        job.product.choice.panel_groups = filters.panel_groups();
+        job.product.choice.group_channels = filters.shape()[1];
+    }
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
     if (takes_transformed(job, traits) && cut_transformed(job, traits, tasks))
         return job;

@@ -33,7 +33,7 @@ public:
 
     void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
         tile_place to = place;
-        if (filters_.groups() > 1) { // columns of groups that do not fill their panels
+        if (filters_.group_columns() != filters_.group_outputs()) { // columns of groups that do not fill their panels
             const std::size_t columns = filters_.group_columns();
             const std::size_t used = filters_.group_outputs();
             const std::size_t inside = place.column % columns;

@@ -43,8 +43,7 @@ public:
             for (std::size_t p = 0; p < job_.planes; ++p, plane += job_.plane_bytes)
                 write_line(from, p * job_.plane_channels, plane);
         }
-        // Behind all planes; met by weights of value 0 only.
-        std::memset(to + static_cast<std::ptrdiff_t>(job_.planes) * job_.plane_bytes, 0, step_inputs * write_.size());
+        std::memset(to + static_cast<std::ptrdiff_t>(job_.planes) * job_.plane_bytes, 0, job_.slack_bytes());
     }
 
 private:
@@ -188,10 +187,23 @@ private:
             walk_.run_group(group, windows_, window_count_, listed_operands{pointers_});
             return;
         }
-        // Each panel belongs to one group of channels.
-        const std::size_t channels = group * panel_columns / filters.group_columns() * filters.shape()[1];
-        walk_.run_group(group, windows_, window_count_,
-                        [this, offset = channels * job_.element](std::size_t r) { return pointers_[r] + offset; });
+        // A panel belongs to one group of channels, or to several, side by side.
+        const std::size_t sharing = filters.panel_groups();
+        const std::size_t first = sharing > 1 ? group * sharing : group * panel_columns / filters.group_columns();
+        const auto run = [&](std::size_t channel_group, const column_range& columns) {
+            const std::size_t offset = channel_group * filters.shape()[1] * job_.element;
+            walk_.run_group(
+                group, windows_, window_count_, [this, offset](std::size_t r) { return pointers_[r] + offset; },
+                columns);
+        };
+        if (sharing == job_.product.choice.panel_groups) {
+            run(first, {});
+            return;
+        }
+        // Kernels take the panel for one group: its columns are what is wanted of it.
+        for (std::size_t g = 0; g < sharing; ++g)
+            if (g * filters.group_outputs() + group * panel_columns < filters.outputs())
+                run(first + g, {g * filters.group_outputs(), filters.group_outputs()});
     }
 
     const conv_job& job_;

@@ -36,7 +36,8 @@ struct filter_layout {
     }
     /// Outputs of all groups, each begun with a panel.
     [[nodiscard]] std::size_t outputs() const noexcept {
-        return groups == 1 ? shape[0] : groups * round_up(shape[0] / groups, panel_columns);
+        return groups == 1 || groups_of_panel(shape, groups) > 1 ? shape[0]
+                                                                 : groups * round_up(shape[0] / groups, panel_columns);
     }
 };
 

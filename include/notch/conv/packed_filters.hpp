@@ -9,7 +9,8 @@
 /// Of two terms the coarse one has pieces of the same form for its own taps alone.
 ///
 /// Filters of one group without dilation along the width are joined; their blocks are of one size, the last one too. What
-/// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own.
+/// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own,
+/// but for those of groups of few channels and 4 or 8 outputs, of which 4 or 2 share one (groups_of_panel).
 #pragma once
 
 #include <notch/core/dense_tensor.hpp>
@@ -36,6 +37,17 @@ struct filter_taps {
     std::size_t height = 0;
     std::size_t width = 0;
 };
+
+/// Groups of a convolution whose outputs share a panel: 2 or 4, whose channels fit sixteen bytes; else 1.
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t groups_of_panel(const extents<4>& filters,
+                                                                 std::size_t groups) noexcept {
+    const std::size_t outputs = filters[0] / groups;
+    const std::size_t channels = filters[1];
+    if (groups == 1 || (outputs != 4 && outputs != 8) || channels % step_inputs != 0)
+        return 1;
+    const std::size_t sharing = panel_columns / outputs;
+    return sharing * channels <= 16 && groups % sharing == 0 ? sharing : 1;
+}
 
 /// Sums of value * 2^shift, as those of packed weights, over parts of the taps; or nothing.
 struct tap_sums {
@@ -118,8 +130,12 @@ public:
     /// Outputs of a group, and columns of its panels.
     [[nodiscard]] std::size_t group_outputs() const noexcept { return shape_[0] / groups_; }
     [[nodiscard]] std::size_t group_columns() const noexcept {
-        return groups_ == 1 ? shape_[0] : round_up(group_outputs(), detail::panel_columns);
+        return groups_ == 1         ? shape_[0]
+               : panel_groups() > 1 ? group_outputs()
+                                    : round_up(group_outputs(), detail::panel_columns);
     }
+    /// Groups whose outputs share a panel.
+    [[nodiscard]] std::size_t panel_groups() const noexcept { return detail::groups_of_panel(shape_, groups_); }
     /// Of filters of 3 x 3, where conv2d gains by them; else empty.
     [[nodiscard]] const detail::transformed_filters& transformed() const noexcept { return transformed_; }
     /// Of lines and columns of taps, where there are several.

@@ -4,6 +4,7 @@
 
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/group_kernel.hpp>
 #include <notch/gemm/kernel_list.hpp>
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/row_operand.hpp>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace notch::detail {
 
@@ -101,6 +103,12 @@ struct row_window {
     lacking_sums lacking{}; ///< of what the segments pass over
 };
 
+/// Columns of a group of panels that are wanted.
+struct column_range {
+    std::size_t first = 0;
+    std::size_t count = std::numeric_limits<std::size_t>::max();
+};
+
 /// The panels of a product, for blocks of rows.
 template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
@@ -124,9 +132,11 @@ public:
         const row_window all{row, rows, rows, rows, job_.segments};
         run_group(group, &all, 1, operand);
     }
-    /// The same of the rows of some windows, whose operands follow one another.
+    /// The same of the rows of some windows, whose operands follow one another, and of some of the columns.
     template <class Operand>
-    void run_group(std::size_t group, const row_window* windows, std::size_t count, const Operand& operand) noexcept {
+    void run_group(std::size_t group, const row_window* windows, std::size_t count, const Operand& operand,
+                   const column_range& wanted = {}) noexcept {
+        wanted_ = wanted;
         const std::size_t first = group * job_.cut.tile_panels;
         const std::size_t panels = std::min(job_.cut.tile_panels, head_.panels() - first);
         for (std::size_t p = 0; p < panels;) {
@@ -229,10 +239,12 @@ private:
             work.shift_stride = static_cast<std::ptrdiff_t>(of_panel);
         }
         const std::size_t stride = panels * panel_columns;
-        const std::size_t column = first_panel * panel_columns;
-        const std::size_t columns = std::min<std::size_t>(stride, head_.outputs - column);
+        const std::size_t column = first_panel * panel_columns + wanted_.first;
+        const std::size_t columns = std::min(
+            std::min<std::size_t>(stride, head_.outputs - first_panel * panel_columns) - wanted_.first, wanted_.count);
         // Tiles of like size: the first ones have a row more.
-        const std::size_t largest = traits.rows_of_tile(panels, job_.choice.finish);
+        const std::size_t largest =
+            job_.choice.panel_groups > 1 ? group_rows : traits.rows_of_tile(panels, job_.choice.finish);
         const std::size_t rows = window.rows;
         const std::size_t tile_count = ceil_div(rows, largest);
         const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
@@ -241,7 +253,9 @@ private:
         unpacking_kernel unpacking[2] = {};
         for (std::size_t more = 0; more < 2; ++more) {
             const std::size_t tile_rows = std::clamp<std::size_t>(least + more, 1, largest);
-            if (codes == nullptr)
+            if (job_.choice.panel_groups > 1)
+                kernels[more] = group_kernel(tile_rows);
+            else if (codes == nullptr)
                 kernels[more] = find_kernel<Arch>(job_.choice, panels, tile_rows);
             else if constexpr (has_unpacking_kernels<Arch>)
                 unpacking[more] = find_unpacking_kernel<Arch>(head_.bits, job_.choice.absorbs, tile_rows);
@@ -266,11 +280,19 @@ private:
                 kernels[t < longer ? 1 : 0](work);
             begin += tile_rows;
             if (part.last && (begin - stored + largest > stored_rows || begin == rows)) {
-                store_rows(waits ? waiting + stored * stride : tiles, window, stored, begin,
+                store_rows((waits ? waiting + stored * stride : tiles) + wanted_.first, window, stored, begin,
                            {0, 0, column, columns, stride});
                 stored = begin;
             }
         }
+    }
+
+    /// The kernel of panels that groups share.
+    [[nodiscard]] tile_kernel group_kernel(std::size_t rows) const noexcept {
+        if constexpr (has_unpacking_kernels<Arch>)
+            return find_group_kernel<Arch>(job_.choice.panel_groups, job_.choice.group_channels, rows);
+        else
+            return nullptr; // never planned
     }
 
     /// Finishes the rows begin .. end of a window.
@@ -295,6 +317,7 @@ private:
     const Store& store_;
     std::int32_t* sum_memory_;
     std::byte* panel_memory_;
+    column_range wanted_{}; ///< of the group that is computed
 };
 
 } // namespace notch::detail

@@ -31,6 +31,8 @@ struct kernel_choice {
     bool reads_shifts =
         false;            ///< runs are depth blocks, shifted by what the packed weights hold: panels are not copied
     bool unpacks = false; ///< codes are unpacked by the microkernels, all segments at once: conv/conv_plan.hpp
+    std::size_t panel_groups = 1;   ///< groups of channels whose outputs share a panel and are computed together
+    std::size_t group_channels = 0; ///< of each of these
     /// Of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side.
     std::size_t pieces = 0;
     std::size_t first_pieces = 0; ///< the same of the first of two terms

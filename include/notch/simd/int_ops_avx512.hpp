@@ -84,6 +84,12 @@ template <> struct int_ops<avx512vnni> : int_ops<avx512bw> {
     static constexpr std::size_t shift_rows = 7;   ///< of such a tile
     static constexpr std::size_t narrow_rows = 12; ///< with fewer panels: enough sums to hide the latency of a product
 
+    /// Sixteen bytes four times.
+    static NOTCH_INLINE reg repeat16(const void* from) noexcept {
+        return _mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(from)));
+    }
+    /// Of each sixteen bytes those that `which` says.
+    static NOTCH_INLINE reg shuffle16(reg bytes, reg which) noexcept { return _mm512_shuffle_epi8(bytes, which); }
     static NOTCH_INLINE reg quad8(reg acc, reg a, reg b) noexcept {
 #if defined(__GNUC__)
         // The intrinsic of gcc 12 leads to accumulators that are moved and spilled.
