@@ -81,6 +81,15 @@ template <class Ops> void check_moves() {
         const auto repeated = stored<Ops, std::uint8_t>(Ops::repeat4(memory.data() + offset));
         for (std::size_t i = 0; i < Ops::bytes; ++i)
             wrong += repeated[i] != memory[offset + i % 4];
+        if constexpr (requires { &Ops::shuffle16; }) {
+            std::array<std::uint8_t, Ops::bytes> which;
+            for (std::size_t i = 0; i < which.size(); ++i)
+                which[i] = static_cast<std::uint8_t>((5 * i + i / 16 + offset) % 16);
+            const auto got = stored<Ops, std::uint8_t>(
+                Ops::shuffle16(Ops::repeat16(memory.data() + offset), Ops::load(which.data())));
+            for (std::size_t i = 0; i < got.size(); ++i)
+                wrong += got[i] != memory[offset + which[i]];
+        }
         std::array<std::uint8_t, Ops::bytes + 16> to{};
         Ops::store(to.data() + offset, Ops::load(memory.data()));
         for (std::size_t i = 0; i < to.size(); ++i)

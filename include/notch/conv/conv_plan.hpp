@@ -169,7 +169,7 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
     job.product.choice = choose_kernel(traits, job.product.weights.header(), filters.pieces(), conv_panel_bytes,
                                        filters.coarse_pieces());
     choose_unpacking(job.product.choice, traits, filters);
-    if (traits.unpacks && job.product.choice.finish == dot_finish::once && filters.blocks() == 1) {
+    if (traits.joins_groups && job.product.choice.finish == dot_finish::once && filters.blocks() == 1) {
         job.product.choice.panel_groups = filters.panel_groups();
         job.product.choice.group_channels = filters.shape()[1];
     }

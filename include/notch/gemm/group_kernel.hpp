@@ -6,7 +6,7 @@
 /// The groups of a panel stand side by side in a row: 2 of 4 or 8 channels, or 4 of 4. Sixteen bytes hold a tap of all of them,
 /// and for each step a shuffle gives each column the four bytes of its group.
 ///
-/// They exist for quads with one register per panel and step, for sums that are finished once. Sixteen bytes
+/// They exist where `int_ops` shuffle sixteen bytes, for quads and sums that are finished once. Sixteen bytes
 /// of a row are read for a tap.
 #pragma once
 

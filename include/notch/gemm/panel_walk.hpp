@@ -289,7 +289,7 @@ private:
 
     /// The kernel of panels that groups share.
     [[nodiscard]] tile_kernel group_kernel(std::size_t rows) const noexcept {
-        if constexpr (has_unpacking_kernels<Arch>)
+        if constexpr (has_group_kernels<Arch>)
             return find_group_kernel<Arch>(job_.choice.panel_groups, job_.choice.group_channels, rows);
         else
             return nullptr; // never planned

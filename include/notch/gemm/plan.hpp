@@ -74,6 +74,7 @@ struct kernel_traits {
     std::size_t shift_panels = 0; ///< of a tile whose runs are shifted in registers; 0: of any
     std::size_t shift_rows = 0;   ///< of such a tile
     bool unpacks = false;         ///< has microkernels that unpack codes: gemm/unpacking_kernel.hpp
+    bool joins_groups = false;    ///< has microkernels for several groups of channels: gemm/group_kernel.hpp
 
     /// Panels of a tile where there are some: the largest tile, two, or one.
     [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels,
@@ -114,13 +115,18 @@ template <class Ops> [[nodiscard]] constexpr std::size_t shift_rows_of() noexcep
         return Ops::tile_rows;
 }
 
+/// True for instruction sets with microkernels for panels that groups of channels share.
+template <class Arch>
+inline constexpr bool has_group_kernels = requires(const void* from, typename simd::int_ops<Arch>::reg r) {
+    simd::int_ops<Arch>::shuffle16(simd::int_ops<Arch>::repeat16(from), r);
+};
+
 /// The traits of an instruction set that this translation unit is compiled for.
 template <class Arch>
 inline constexpr kernel_traits kernel_traits_of{
-    simd::int_ops<Arch>::has_quad8,        simd::int_ops<Arch>::signed_rows,
-    simd::int_ops<Arch>::tile_rows,        simd::int_ops<Arch>::tile_panels,
-    narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>(),
-    shift_rows_of<simd::int_ops<Arch>>(),  has_unpacking_kernels<Arch>};
+    simd::int_ops<Arch>::has_quad8,       simd::int_ops<Arch>::signed_rows,      simd::int_ops<Arch>::tile_rows,
+    simd::int_ops<Arch>::tile_panels,     narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>(),
+    shift_rows_of<simd::int_ops<Arch>>(), has_unpacking_kernels<Arch>,           has_group_kernels<Arch>};
 
 /// True where the packed bytes of a panel are its operand.
 [[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {

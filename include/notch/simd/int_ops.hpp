@@ -18,11 +18,13 @@
 ///     multiply32(a, b)                                    modulo 2^32; with quads
 ///     quad8(acc, a, b)         int32 lane: acc + four products; the row operand a is uint8, or int8 where
 ///                              `signed_rows`, b is int8; exact
+///     repeat16(p), shuffle16(a, which)                    sixteen bytes again and again; of each sixteen those that `which`
+///                              says; optional, with quads of one register per step
 ///     add_scaled(p, a, s)      p[i] += float(a[i]) * s[i], two roundings, never contracted
 ///
 /// `has_quad8` and `has_pairs` say which products there are; an instruction set has at least one kind. `tile_rows` and
 /// `tile_panels` are the largest tile whose sums fit its registers; `narrow_rows`, where there is one, are the rows of a tile of
-/// one or two panels, `shift_panels` the panels of a tile with two sets of sums. Kernels are written once over these names
+/// one or two panels, `shift_panels` and `shift_rows` a tile with two sets of sums. Kernels are written once over these names
 /// (gemm/microkernel.hpp).
 #pragma once
 
