@@ -45,6 +45,12 @@ TEST_CASE("Filters: kernel, weights, products, sums, and how pixels reach the ke
               " bytes (1 task)");
 }
 
+TEST_CASE("Groups of few outputs share panels") {
+    const conv_geometry geometry{.padding = {1, 1, 1, 1}, .groups = 4};
+    const packed_filters filters = pack_filters(constant_filters({32, 8, 3, 3}, 3), geometry);
+    CHECK_THAT(explain<simd::scalar>(filters, {1, 6, 6, 32}, geometry), containing(", 2 groups share a panel; "));
+}
+
 TEST_CASE("Filters of one pixel read the image where it lies") {
     const packed_filters filters = pack_filters(constant_filters({16, 32, 1, 1}, 3), {});
     CHECK_THAT(explain<simd::scalar>(filters, {2, 5, 5, 32}, {}), containing("rows point into the image"));

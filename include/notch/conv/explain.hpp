@@ -72,6 +72,8 @@ inline constexpr std::uint8_t no_image = 0;
     line += filters.blocks() == 1 ? std::string("one block of channels")
                                   : text(filters.blocks(), " blocks of ", filters.block(), " channels");
     line += filters.joined() && shape[3] > 1 ? ", taps of a line joined" : "";
+    if (filters.panel_groups() > 1)
+        line += text(", ", filters.panel_groups(), " groups share a panel");
     line += text("; ", head.bytes, " bytes, ", std::round(bits * 100) / 100, " bits per weight");
     return filters.transformed().steps == 0
                ? line
