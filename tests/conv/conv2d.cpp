@@ -152,7 +152,7 @@ TEST_CASE("convolutions whose results at the edges lack taps", "[conv][short]") 
 TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels", "[conv][short]") {
     sequence random(157);
     for (int round = 0; round < 40; ++round) {
-        const std::size_t block = 8 * random.size(1, 3);
+        const std::size_t block = 8 * random.size(1, 5);
         const extents<4> filters{64 * random.size(1, 2), block * random.size(1, 3), random.size(1, 3),
                                  random.size(1, 3)};
         conv_geometry g;
@@ -177,10 +177,10 @@ TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels",
     }
     // Each result sees one pixel, or few of them.
     for (const std::size_t extent : {1U, 2U, 3U}) {
-        const extents<4> images{2, extent, extent, 16};
+        const extents<4> images{2, extent, extent, 32};
         const conv_geometry g{.padding = {1, 1, 1, 1}};
         const any_images<std::uint8_t> a(random, images);
-        const auto w = any_filters<pot_blocks4>(random, {64, 16, 3, 3}, {64, 16});
+        const auto w = any_filters<pot_blocks4>(random, {64, 32, 3, 3}, {64, 16});
         REQUIRE(compare(random, a, w, g, {2, extent, extent, 64}, identity{}, std::int32_t{5}) == "");
     }
 }

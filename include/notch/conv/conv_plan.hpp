@@ -141,15 +141,19 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
 }
 
-/// Lets the microkernels unpack the codes of filters where they can: whole groups of panels, taps that are whole units.
+/// Steps of a dot product from which on unpacking in tiles is faster than expanding for all pixels of a block.
+inline constexpr std::size_t least_unpacked_steps = 64;
+
+/// Lets the microkernels unpack the codes of filters where they can, and gain: whole groups of panels, taps that are whole
+/// units.
 NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& traits,
                                    const packed_filters& filters) noexcept {
     const packed_header& head = filters.weights().header();
     const std::size_t unit = head.unit_steps() * step_inputs;                      // inputs
     const std::size_t numbers = head.blocks * unpack_number_bytes(choice.absorbs); // of a panel
     if (!unpacks_values(traits, head, choice) || head.panels() % traits.tile_panels != 0 || filters.groups() != 1 ||
-        filters.block() % unit != 0 || filters.shape()[1] % filters.block() != 0 ||
-        numbers * traits.tile_panels > conv_panel_bytes)
+        head.term_steps(0) < least_unpacked_steps || filters.block() % unit != 0 ||
+        filters.shape()[1] % filters.block() != 0 || numbers * traits.tile_panels > conv_panel_bytes)
         return;
     choice = choose_kernel(traits, head, filters.pieces(), unlimited_steps * traits.tile_panels);
     choice.unpacks = true;
