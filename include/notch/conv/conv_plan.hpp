@@ -104,7 +104,7 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     const kernel_choice& choice = job.product.choice;
     gemm_blocking& cut = job.product.cut;
     cut.tile_panels = job.filters->groups() > 1 ? 1 : traits.panels_of_tile(head.panels(), choice.finish);
-    cut.tile_rows = traits.rows_of_tile(cut.tile_panels, choice.finish);
+    cut.tile_rows = choice.panel_groups > 1 ? group_rows : traits.rows_of_tile(cut.tile_panels, choice.finish);
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
     cut.copies_panels = !panels_in_place(head, choice); // numbers of depth blocks, where codes are unpacked in tiles
     cut.copies_rows = !job.in_place;

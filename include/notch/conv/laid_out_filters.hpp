@@ -39,6 +39,11 @@ struct filter_layout {
         return groups == 1 || groups_of_panel(shape, groups) > 1 ? shape[0]
                                                                  : groups * round_up(shape[0] / groups, panel_columns);
     }
+    /// The packed row of an output.
+    [[nodiscard]] std::size_t row_of(std::size_t o) const noexcept {
+        const std::size_t used = shape[0] / groups;
+        return o / used * (outputs() / groups) + o % used;
+    }
 };
 
 /// One term in the order of a layout.
@@ -82,20 +87,19 @@ public:
     /// As pack takes it; refers to this object.
     [[nodiscard]] const weight_term& term() const noexcept { return term_; }
 
-    /// Calls body(o, b, kh, kw, sum) with the sum of the values of each output of filters, block of channels, and tap.
+    /// Calls body(o, row, b, kh, kw, sum) with the sum of the values of each output, which is a packed row, each block of
+    /// channels, and each tap.
     template <class Body> void for_each_tap(const Body& body) const {
-        const std::size_t columns = layout_.outputs() / layout_.groups;
-        const std::size_t used = layout_.shape[0] / layout_.groups;
         const std::size_t taps = layout_.joined ? taps_.width : 1; // of a piece
         for (std::size_t o = 0; o < layout_.shape[0]; ++o) {
-            const std::size_t row = o / used * columns + o % used;
+            const std::size_t row = layout_.row_of(o);
             const std::uint8_t* codes = codes_.data() + row * term_.inputs;
             for (std::size_t b = 0; b < layout_.blocks(); ++b) {
                 const std::int32_t zero = zero_points_.empty() ? 0 : zero_points_[row * layout_.blocks() + b];
                 for (std::size_t piece = 0; piece < layout_.pieces(); ++piece, codes += layout_.padded(b))
                     for (std::size_t t = 0; t < taps; ++t) {
                         const std::size_t tap = piece * taps + t;
-                        body(o, b, taps_.top + tap / taps_.width, taps_.left + tap % taps_.width,
+                        body(o, row, b, taps_.top + tap / taps_.width, taps_.left + tap % taps_.width,
                              sum_of(codes + t * layout_.block, layout_.channels(b), zero));
                     }
             }

@@ -24,17 +24,15 @@ namespace notch::detail {
     sums.lines.resize(shape[2] * shape[0]);
     sums.columns.resize(shape[3] * shape[0]);
     const auto* shifts = packed.weights().section<std::uint8_t>(head.block_shifts);
-    const std::size_t columns = packed.group_columns();
-    const std::size_t used = packed.group_outputs();
     for (std::size_t t = 0; t < terms.size(); ++t)
-        terms[t].for_each_tap([&](std::size_t o, std::size_t b, std::size_t kh, std::size_t kw, std::int32_t sum) {
-            const std::size_t row = o / used * columns + o % used;
-            const std::size_t block = row / panel_columns * head.depth_blocks() + t * head.blocks + b;
-            const std::int32_t factor =
-                shifts == nullptr ? 1 : 1 << shifts[block * panel_columns + row % panel_columns];
-            sums.lines[kh * shape[0] + o] += sum * factor;
-            sums.columns[kw * shape[0] + o] += sum * factor;
-        });
+        terms[t].for_each_tap(
+            [&](std::size_t o, std::size_t row, std::size_t b, std::size_t kh, std::size_t kw, std::int32_t sum) {
+                const std::size_t block = row / panel_columns * head.depth_blocks() + t * head.blocks + b;
+                const std::int32_t factor =
+                    shifts == nullptr ? 1 : 1 << shifts[block * panel_columns + row % panel_columns];
+                sums.lines[kh * shape[0] + o] += sum * factor;
+                sums.columns[kw * shape[0] + o] += sum * factor;
+            });
     return sums;
 }
 

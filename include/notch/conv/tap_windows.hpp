@@ -19,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace notch::detail {
 
@@ -82,28 +83,19 @@ NOTCH_INLINE void find_windows(conv_job& job) noexcept {
     return taps;
 }
 
-/// The sums of the taps that a region lacks.
+/// The sums of the taps that a region lacks: first or last ones of one axis.
 [[nodiscard]] NOTCH_INLINE lacking_sums lacking_of_region(const conv_job& job, tap_region region) noexcept {
-    const std::size_t outputs = job.filters->outputs();
-    const tap_sums& sums = job.filters->sums_of_taps();
-    const tap_edges& lines = job.line_edges;
-    const tap_edges& columns = job.column_edges;
-    if (job.product.zero_point == 0)
+    const extents<4>& shape = job.filters->shape();
+    const filter_taps seen = taps_of_region(job, region);
+    const bool by_columns = seen.width != shape[3];
+    const std::vector<std::int32_t>& sums =
+        by_columns ? job.filters->sums_of_taps().columns : job.filters->sums_of_taps().lines;
+    const std::size_t first = by_columns ? seen.left : seen.top;
+    const std::size_t count = by_columns ? seen.width : seen.height;
+    const std::size_t all = by_columns ? shape[3] : shape[2];
+    if (job.product.zero_point == 0 || count == all)
         return {};
-    switch (region) {
-    case tap_region::left:
-        return {sums.columns.data(), columns.lacks_before, outputs};
-    case tap_region::right:
-        return {sums.columns.data() + (job.filters->shape()[3] - columns.lacks_after) * outputs, columns.lacks_after,
-                outputs};
-    case tap_region::top:
-        return {sums.lines.data(), lines.lacks_before, outputs};
-    case tap_region::bottom:
-        return {sums.lines.data() + (job.filters->shape()[2] - lines.lacks_after) * outputs, lines.lacks_after,
-                outputs};
-    default:
-        return {};
-    }
+    return {sums.data() + (first == 0 ? count : 0) * shape[0], all - count, shape[0]};
 }
 
 /// Results of a region in a block of lines: a rectangle.

@@ -118,11 +118,9 @@ private:
                          static_cast<std::ptrdiff_t>(column) * column_stride_;
         with_stage<Lane>(epilogue_, column_site<Lane>{column, problem_}, [&](const auto& stages) NOTCH_LAMBDA_INLINE {
             if constexpr (Floats) {
-                for_each_row(tile, first, place,
-                             [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
-                                 store_lane_as<Lane>(
-                                     to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
-                             });
+                walk_rows(tile, first, place, [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
+                    store_lane_as<Lane>(to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
+                });
             } else {
                 Lane weights = simd::load_lane<Lane>(sums_ + column);
                 for (std::size_t i = 0; i < place.lacking.lists; ++i)
@@ -130,18 +128,17 @@ private:
                         weights, simd::load_lane<Lane>(place.lacking.first + i * place.lacking.stride + column),
                         Lane(-1));
                 const Lane correction = wrapping_add_product(Lane(0), weights, Lane(-zero_point_));
-                for_each_row(
-                    tile, first, place, [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
-                        store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
-                    });
+                walk_rows(tile, first, place, [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
+                    store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
+                });
             }
         });
     }
 
     /// Calls body(sums, place of the result, number of the row).
     template <class Body>
-    NOTCH_INLINE void for_each_row(const std::int32_t* from, T* to, const tile_place& place,
-                                   const Body& body) const noexcept {
+    NOTCH_INLINE void walk_rows(const std::int32_t* from, T* to, const tile_place& place,
+                                const Body& body) const noexcept {
         // In registers, whatever the results may lie on.
         const std::size_t row_step = place.row_step;
         const std::ptrdiff_t step = row_stride_ * static_cast<std::ptrdiff_t>(row_step);
