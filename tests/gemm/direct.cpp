@@ -118,6 +118,20 @@ TEST_CASE("few rows, long ones", "[gemm][direct]") {
     longest(w2{}, 40001, 40001, filling::lowest);
 }
 
+TEST_CASE("one row, so long that products of codes in place leave int32", "[gemm][direct]") {
+    // 4 bits: 15 * 16 * 128 for every second input, 2 bits: 3 * 64 * 128 for every fourth one.
+    sequence random(45);
+    const auto check_row = [&](auto policy, std::size_t inputs, filling codes, filling activations) {
+        const auto w = weights<decltype(policy)>(random, {5, inputs, 1, inputs}, codes, 0);
+        REQUIRE(check(random, left_of(random, 1, inputs, activations), w) == "");
+    };
+    for (const filling activations : {filling::lowest, filling::highest}) {
+        check_row(w4{}, 150'001, filling::highest, activations);
+        check_row(w2{}, 360'001, filling::highest, activations);
+        check_row(affine4{}, 150'001, filling::random, activations);
+    }
+}
+
 TEST_CASE("few rows, inputs in an order of their own", "[gemm][direct]") {
     sequence random(51);
     const auto ordered = [&](auto policy, std::size_t block) {

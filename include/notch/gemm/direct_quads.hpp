@@ -20,6 +20,12 @@
 
 namespace notch::detail {
 
+/// True where codes are unsigned operands at their place in the byte.
+template <class Ops, int Bits>
+concept ops_with_codes_in_place = Bits < 8 &&
+                                  requires(typename Ops::reg unit){Ops::template codes_in_place<Bits, 0>(unit);
+}; // namespace notch::detail
+
 /// One product.
 template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_finish Finish> class direct_quads {
     using ops = simd::int_ops<Arch>;
@@ -31,12 +37,19 @@ template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_fin
     static constexpr std::size_t columns = Panels * vectors; ///< registers of a row
     static constexpr std::size_t lanes = ops::bytes / 4;
     static constexpr std::ptrdiff_t unit_row_bytes = static_cast<std::ptrdiff_t>(per_unit * step_inputs);
+    /// Registers of sums and totals.
+    static constexpr std::size_t room = vectors == 2 ? 10 : 24;
+    /// Codes are multiplied where they lie in their byte, as code * 2^(Bits * part), where each part has sums of its own.
+    static constexpr bool in_place =
+        !floats && ops_with_codes_in_place<ops, Bits> && Rows * columns * (per_unit + 1) <= room;
+    /// Units until sums of such products, less than 4 * 128 * 2^8 each, are made those of codes: below 2^31.
+    static constexpr std::size_t most_units = in_place ? std::size_t{1} << 14 : unlimited_steps;
     /// Registers that the sums of a row and register of the panel are spread over, to wait less for each other.
     static constexpr std::size_t slots =
-        std::min<std::size_t>(per_unit, std::max<std::size_t>(8 / (Rows * columns), 1));
+        in_place ? per_unit : std::min<std::size_t>(per_unit, std::max<std::size_t>(8 / (Rows * columns), 1));
     using block_sums = reg[Rows][columns][slots];
     /// Totals stay in registers, if they find room there beside the sums of a block.
-    static constexpr bool keeps_totals = !floats && Rows * columns * (slots + 1) <= (vectors == 2 ? 10 : 24);
+    static constexpr bool keeps_totals = !floats && Rows * columns * (slots + 1) <= room;
     using totals = reg[Rows][columns];
     using zero_sums = reg[columns]; ///< of the codes times the zero point
 
@@ -63,8 +76,9 @@ public:
         for (std::size_t term = 0; term < work_.terms; ++term) {
             at_ = 0;
             sum_ = static_cast<std::ptrdiff_t>(work_.layout.sums_at);
-            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns)
+            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns) {
                 add_block(work_.layout.units_of(h), total);
+            }
         }
         if constexpr (keeps_totals) {
 #pragma GCC unroll 16
@@ -106,6 +120,23 @@ private:
         for (reg& zero : zeros)
             zero = ops::zero();
         sum_ += 4;
+        for (; units > most_units; units -= most_units) {
+            add_units(most_units, sums, zeros);
+            join_slots(sums, std::make_index_sequence<slots>());
+#pragma GCC unroll 16
+            for (auto& row : sums)
+#pragma GCC unroll 16
+                for (auto& column : row)
+#pragma GCC unroll 16
+                    for (std::size_t s = 1; s < slots; ++s)
+                        column[s] = ops::zero();
+        }
+        add_units(units, sums, zeros);
+        join_slots(sums, std::make_index_sequence<slots>());
+        finish_block(sums, zeros, total);
+    }
+
+    NOTCH_INLINE void add_units(std::size_t units, block_sums& sums, zero_sums& zeros) noexcept {
         const std::ptrdiff_t end = at_ + static_cast<std::ptrdiff_t>(units) * unit_row_bytes;
         std::ptrdiff_t at = at_;
         const std::byte* unit = codes_;
@@ -117,7 +148,22 @@ private:
         ahead_ = ahead;
         at_ = at;
         codes_ = unit;
-        finish_block(sums, zeros, total);
+    }
+
+    /// The sums of all slots, in the first one.
+    template <std::size_t... Slots>
+    static NOTCH_INLINE void join_slots(block_sums& sums, std::index_sequence<Slots...>) noexcept {
+#pragma GCC unroll 16
+        for (auto& row : sums)
+#pragma GCC unroll 16
+            for (auto& column : row)
+                ((Slots == 0 ? void() : join_slot<Slots>(column)), ...);
+    }
+    template <std::size_t Slot> static NOTCH_INLINE void join_slot(reg (&column)[slots]) noexcept {
+        if constexpr (in_place)
+            column[0] = ops::add32(column[0], ops::template shift_right32<Bits* static_cast<int>(Slot)>(column[Slot]));
+        else
+            column[0] = ops::add32(column[0], column[Slot]);
     }
 
     NOTCH_INLINE void multiply_biases(block_sums& sums) const noexcept {
@@ -151,7 +197,9 @@ private:
 #pragma GCC unroll 16
         for (std::size_t j = 0; j < columns; ++j) {
             codes[j] = stored[j];
-            if constexpr (Bits < 8)
+            if constexpr (in_place)
+                codes[j] = ops::template codes_in_place<Bits, static_cast<int>(Part)>(stored[j]);
+            else if constexpr (Bits < 8)
                 codes[j] = ops::template stored_codes<Bits, static_cast<int>(Part)>(stored[j]);
         }
 #pragma GCC unroll 16
@@ -188,9 +236,6 @@ private:
 #pragma GCC unroll 16
             for (std::size_t i = 0; i < Rows; ++i) {
                 reg sum = sums[i][j][0];
-#pragma GCC unroll 16
-                for (std::size_t s = 1; s < slots; ++s)
-                    sum = ops::add32(sum, sums[i][j][s]);
                 if constexpr (floats) {
                     sum = ops::subtract32(sum, zeros[j]);
                     ops::add_scaled(reinterpret_cast<float*>(place(i, j)), sum, work_.scales + entry(j));

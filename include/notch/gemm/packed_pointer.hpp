@@ -44,7 +44,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t distance = 1024;
+    static constexpr std::size_t distance = 512;
     std::uintptr_t at_;
     std::uintptr_t end_;
     std::uintptr_t jump_;

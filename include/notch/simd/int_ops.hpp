@@ -10,11 +10,13 @@
 ///     add32(a, b), shift_left32(a, counts)                sixteen, eight or four int32
 ///     bytes32(p)               int32 lanes: a uint8 at p for each
 ///     stored_codes<Bits, Part>(unit)                      the codes number Part of each byte, unsigned
+///     codes_in_place<Bits, Part>(unit)                    the same, times 2^(Bits * Part); optional, with quads whose row
+///                              operand may be int8 and the other one uint8
 ///     pairs16(a, b)            int32 lane: a[2i] * b[2i] + a[2i+1] * b[2i+1] of int16 lanes; exact but for four times -32768
 ///     pairs8(a, b)             int16 lane: the same of uint8 a and int8 b, SATURATED: the caller keeps it below 32768
 ///     add16(a, b), subtract16(a, b), multiply16(a, b)     modulo 2^16; with pairs
 ///     subtract32(a, b)                                    modulo 2^32
-///     shift_right32<Count>(a)                             int32 lane: floor(a / 2^Count); with pairs
+///     shift_right32<Count>(a)                             int32 lane: floor(a / 2^Count); with pairs and codes_in_place
 ///     multiply32(a, b)                                    modulo 2^32; with quads
 ///     quad8(acc, a, b)         int32 lane: acc + four products; the row operand a is uint8, or int8 where
 ///                              `signed_rows`, b is int8; exact

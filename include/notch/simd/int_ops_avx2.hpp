@@ -60,6 +60,9 @@ template <> struct int_ops<avx2> {
             unit = _mm256_srli_epi16(unit, Bits * Part);
         return _mm256_and_si256(unit, _mm256_set1_epi8((1 << Bits) - 1));
     }
+    template <int Bits, int Part> static NOTCH_INLINE reg codes_in_place(reg unit) noexcept {
+        return _mm256_and_si256(unit, _mm256_set1_epi8(static_cast<char>(((1 << Bits) - 1) << (Bits * Part))));
+    }
     static NOTCH_INLINE void add_scaled(float* sums, reg a, const float* scales) noexcept {
         const avx2_floats product = to_floats(avx2_ints(a)) * avx2_floats(_mm256_loadu_ps(scales));
         _mm256_storeu_ps(sums, _mm256_add_ps(_mm256_loadu_ps(sums), as_rounded(product).value));

@@ -68,6 +68,9 @@ template <> struct int_ops<avx512bw> {
             unit = _mm512_srli_epi16(unit, Bits * Part);
         return _mm512_and_si512(unit, _mm512_set1_epi8((1 << Bits) - 1));
     }
+    template <int Bits, int Part> static NOTCH_INLINE reg codes_in_place(reg unit) noexcept {
+        return _mm512_and_si512(unit, _mm512_set1_epi8(static_cast<char>(((1 << Bits) - 1) << (Bits * Part))));
+    }
     static NOTCH_INLINE void add_scaled(float* sums, reg a, const float* scales) noexcept {
         const avx512_floats product = to_floats(avx512_ints(a)) * avx512_floats(_mm512_loadu_ps(scales));
         _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_loadu_ps(sums), as_rounded(product).value));
