@@ -385,6 +385,27 @@ TEST_CASE("errors of depthwise convolutions", "[conv][depthwise][errors]") {
                containing("kernels take [-128, 127]"));
 }
 
+TEST_CASE("no images are planned for any number of tasks", "[conv][depthwise][short]") {
+    sequence random(18);
+    using q = quantizer<bits<4>, per_channel<>, power_of_two<>>;
+    const packed_depthwise packed = pack_depthwise(weights_of<q>(random, 20, {3, 3}));
+    const any_images<std::uint8_t> images(random, {0, 6, 5, 20});
+    const conv_geometry g{{1, 1}, {1, 1}, {1, 1, 1, 1}, 20};
+    any_strides<std::int32_t> dst(random, {0, 6, 5, 20});
+    const auto every = [&]<class... Arch>(simd::arch_list<Arch...>) {
+        const auto run = [&]<class A>(A) {
+            if constexpr (simd::compiled_for<A>)
+                for (const std::size_t tasks : {0U, 1U, 2U, 7U}) {
+                    const guarded::bytes workspace(depthwise_workspace<A>(images.plain(), packed, g, tasks));
+                    depthwise_conv2d<A>(images.plain(), packed, g, identity{}, dst.view(),
+                                        {tasks, {workspace.data(), workspace.size()}});
+                }
+        };
+        (run(Arch{}), ...);
+    };
+    every(simd::every_arch{});
+}
+
 TEST_CASE("the workspace of 3 x 3 stays below the images and 64 KiB", "[conv][depthwise]") {
     sequence random(16);
     using q = quantizer<bits<8>, per_channel<>, power_of_two<>>;

@@ -121,7 +121,7 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
     cut.tile_bytes = cut.tile_lines * cut.columns * sum_bytes;
 
     // All lines, or what gives each task something to do.
-    const std::size_t others = cut.sets * cut.images * cut.column_blocks;
+    const std::size_t others = cut.sets * std::max<std::size_t>(cut.images, 1) * cut.column_blocks;
     const std::size_t wanted = tasks <= 1 || others >= 4 * tasks ? 1 : ceil_div(4 * tasks, others);
     cut.lines = std::min(round_up(ceil_div(problem.out_height, wanted), cut.tile_lines), problem.out_height);
     cut.line_blocks = ceil_div(problem.out_height, cut.lines);
