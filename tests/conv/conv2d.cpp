@@ -294,3 +294,40 @@ TEST_CASE("what conv2d refuses leaves the destination alone", "[conv][error]") {
     for (const std::int32_t x : dst.elements())
         CHECK(x == 77);
 }
+
+TEST_CASE("a workspace that cannot be addressed is a range_error", "[conv][error][short]") {
+    using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    constexpr std::size_t most = 0x7fff'ffff;
+    sequence random(182);
+    // The lines and columns of a band together have 2^64 bytes.
+    const auto far = [&](std::size_t groups) {
+        const conv_geometry g{.dilation = {most, most}, .padding = {most, most, 0, 0}, .groups = groups};
+        const any_images<std::uint8_t> a(random, {1, 1, 1, 4 * groups});
+        const packed_filters packed = pack_filters(any_filters<w8>(random, {groups, 4, 2, 2}, {1, 4}), g);
+        dense_tensor<std::int32_t, 4> dst({1, 1, 1, groups}, 77);
+        for_each_arch_of(
+            [&](auto arch) {
+                using isa = decltype(arch);
+                const std::string text =
+                    message_of<range_error>([&] { conv2d<isa>(a.plain(), packed, g, identity{}, dst); });
+                INFO(isa::name << ": " << text);
+                CHECK(text.find("a band of 2147483648 lines of 2147483648 pixels of ") != std::string::npos);
+                CHECK(text.find("the most are 9223372036854775807 bytes") != std::string::npos);
+                CHECK_THROWS_AS(conv_workspace<isa>(a.plain(), packed, g), range_error);
+            },
+            simd::every_arch{});
+        for (const std::int32_t x : dst.elements())
+            CHECK(x == 77);
+    };
+    far(1);
+    far(2);
+    // Each task holds lines of 2^31 pixels.
+    const std::uint8_t code = 0;
+    const strided_view<const std::uint8_t, 4> wide(&code, {1, most, most, 1}, {0, 0, 0, 0});
+    const packed_filters packed = pack_filters(any_filters<w8>(random, {1, 1, 3, 3}, {1, 1}));
+    CHECK(conv_workspace(wide, packed, {}) > most);
+    const std::string text =
+        message_of<range_error>([&] { static_cast<void>(conv_workspace(wide, packed, {}, ~std::size_t{0})); });
+    INFO(text);
+    CHECK(text.find("2147483645 tasks with a workspace of ") != std::string::npos);
+}

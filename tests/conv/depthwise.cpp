@@ -385,6 +385,26 @@ TEST_CASE("errors of depthwise convolutions", "[conv][depthwise][errors]") {
                containing("kernels take [-128, 127]"));
 }
 
+TEST_CASE("a depthwise workspace that cannot be addressed is a range_error", "[conv][depthwise][errors][short]") {
+    constexpr std::size_t most = 0x7fff'ffff;
+    sequence random(17);
+    using q = quantizer<bits<8>, per_channel<>, power_of_two<>>;
+    const packed_depthwise packed = pack_depthwise(weights_of<q>(random, 16, {3, 1}));
+    const any_images<std::uint8_t> images(random, {1, 1, 1, 16});
+    const conv_geometry g{{1, 1U << 30}, {1U << 30, 1}, {most, most, most, most}, 16};
+    const auto every = [&]<class... Arch>(simd::arch_list<Arch...>) {
+        const auto run = [&]<class A>(A) {
+            if constexpr (simd::compiled_for<A>)
+                CHECK_THAT(message_of<range_error>(
+                               [&] { static_cast<void>(depthwise_workspace<A>(images.plain(), packed, g)); }),
+                           containing("a block of the result takes 2147483649 lines of ") &&
+                               containing("the most are 9223372036854775807 bytes"));
+        };
+        (run(Arch{}), ...);
+    };
+    every(simd::every_arch{});
+}
+
 TEST_CASE("no images are planned for any number of tasks", "[conv][depthwise][short]") {
     sequence random(18);
     using q = quantizer<bits<4>, per_channel<>, power_of_two<>>;

@@ -109,7 +109,7 @@ void conv_into(const image_place& images, const gemm_operand& operand, const pac
 } // namespace detail
 
 /// Bytes of workspace that conv2d needs for images of some extents and strides. For filters of 3 x 3 and one task they stay
-/// below the size of one image plus 64 KiB, unless a single line of the result needs more.
+/// below the size of one image plus 64 KiB, unless a single line of the result needs more. Raises the errors of conv2d.
 template <class Arch = simd::default_arch, detail::image_source Images>
 [[nodiscard]] std::size_t conv_workspace(const Images& images, const packed_filters& filters,
                                          const conv_geometry& geometry, std::size_t tasks = 1) {
@@ -125,7 +125,8 @@ template <class Arch = simd::default_arch, detail::image_source Images>
 /// uint8_t, int8_t, int32_t or float, any strides; it must not overlap the images. Allocates nothing where
 /// options.workspace is given or little is needed (16 KiB).
 /// Raises the errors of conv_extents; shape_error for other groups than those packed and for a destination of other
-/// extents; unsupported_error for a dilation that was not packed for; and those of the stages, before anything is written.
+/// extents; unsupported_error for a dilation that was not packed for; range_error for a workspace that is too small or cannot be
+/// addressed; and those of the stages, before anything is written.
 template <class Arch = simd::default_arch, detail::image_source Images, epilogue_stage Epilogue, class Dst,
           executor Executor = serial>
 void conv2d(const Images& images, const packed_filters& filters, const conv_geometry& geometry,

@@ -18,6 +18,7 @@
 #include <notch/core/int_math.hpp>
 #include <notch/gemm/plan.hpp>
 #include <notch/gemm/row_operand.hpp>
+#include <notch/gemm/workspace.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -86,16 +87,37 @@ NOTCH_INLINE void place_operand(conv_job& job) noexcept {
     } else {
         job.plane_channels = job.image.shape[3];
     }
-    job.pixel_bytes = static_cast<std::ptrdiff_t>(job.plane_channels * job.element);
-    job.line_bytes = static_cast<std::ptrdiff_t>(job.band_columns) * job.pixel_bytes;
+    const std::size_t pixel = job.plane_channels * job.element;
+    job.pixel_bytes = static_cast<std::ptrdiff_t>(pixel);
+    job.line_bytes = static_cast<std::ptrdiff_t>(capped_bytes(job.band_columns, pixel));
 }
 
-/// Bytes of a band, with some behind it that the last step of a piece may read.
+/// Bytes of a band, with some behind it that the last step of a piece may read. At least most_bytes where it cannot be had.
 [[nodiscard]] NOTCH_INLINE std::size_t bytes_of_band(const conv_job& job, std::size_t lines) noexcept {
     if (job.in_place)
         return 0;
-    const std::size_t line = static_cast<std::size_t>(job.line_bytes);
-    return round_up(job.planes * job.band_lines(lines) * line + job.slack_bytes(), 64);
+    const std::size_t line = capped_bytes(job.planes, static_cast<std::size_t>(job.line_bytes));
+    return round_up(capped_bytes(job.band_lines(lines), line) + job.slack_bytes(), 64);
+}
+
+/// Who plans, for messages.
+[[nodiscard]] inline window_text text_of(const conv_job& job) {
+    return {"conv2d", job.filters->name(), job.image.shape, {"filters", job.filters->shape()}};
+}
+
+/// Raises range_error where the band for one line of the result cannot be addressed.
+inline void check_band(const conv_job& job) {
+    if (bytes_of_band(job, 1) >= most_bytes)
+        text_of(job).fail<range_error>("a line of the result takes a band of ", job.band_lines(1), " lines of ",
+                                       job.band_columns, " pixels of ", job.planes * job.plane_channels * job.element,
+                                       " bytes, padding and dilation included; the most are ", most_bytes, " bytes");
+}
+/// Raises range_error where the workspace of all tasks cannot be addressed.
+inline void check_workspace(const conv_job& job) {
+    const std::size_t tasks = job.product.cut.tasks();
+    if (job.task_bytes > (most_bytes - unaligned_workspace(job.product.cut.segment_bytes)) / tasks)
+        text_of(job).fail<range_error>(tasks, " tasks with a workspace of ", job.task_bytes,
+                                       " bytes each; the most are ", most_bytes, " bytes");
 }
 
 /// Cuts a convolution into blocks of lines and tasks.
@@ -160,7 +182,8 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
     choice.part_bytes = numbers;
 }
 
-/// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked.
+/// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked. Raises range_error where
+/// its workspace cannot be addressed.
 [[nodiscard]] NOTCH_INLINE conv_job plan_convolution(const kernel_traits& traits, const packed_filters& filters,
                                                      const image_place& image, const conv_geometry& geometry,
                                                      const extents<4>& result, std::size_t tasks) {
@@ -178,11 +201,13 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
         job.product.choice.group_channels = filters.shape()[1];
     }
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
-    if (takes_transformed(job, traits) && cut_transformed(job, traits, tasks))
-        return job;
-    place_operand(job);
-    find_windows(job);
-    cut_convolution(job, traits, tasks);
+    if (!takes_transformed(job, traits) || !cut_transformed(job, traits, tasks)) {
+        place_operand(job);
+        check_band(job);
+        find_windows(job);
+        cut_convolution(job, traits, tasks);
+    }
+    check_workspace(job);
     return job;
 }
 

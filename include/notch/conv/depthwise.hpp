@@ -57,7 +57,7 @@ void depthwise_into(const depthwise_problem& problem, const gemm_operand& source
     depthwise_job job;
     job.weights = &weights;
     job.problem = problem;
-    job.cut = cut_depthwise<Arch>(problem, options.tasks);
+    job.cut = cut_depthwise<Arch>(problem, options.tasks, weights.name());
     const depthwise_store<Arch, Epilogue, T> store(epilogue, sums, weights.sums().data(), dst);
     run_depthwise<Arch>(job, store, options, run);
 }
@@ -105,15 +105,15 @@ template <class Arch = simd::default_arch, detail::image_source Images>
 [[nodiscard]] std::size_t depthwise_workspace(const Images& images, const packed_depthwise& weights,
                                               const conv_geometry& geometry, std::size_t tasks = 1) {
     const auto problem = detail::depthwise_problem_of(detail::image_of(images), weights, geometry);
-    return detail::unaligned_workspace(detail::cut_depthwise<Arch>(problem, tasks).workspace());
+    return detail::unaligned_workspace(detail::cut_depthwise<Arch>(problem, tasks, weights.name()).workspace());
 }
 
 /// Computes dst = epilogue(depthwise convolution), see above. `images`: a quantized_tensor [N, H, W, C] with one scale,
 /// image_codes, or any view of int8_t or uint8_t. `geometry.groups` is C. `dst` is [N, OH, OW, O] of uint8_t, int8_t,
 /// int32_t or float, any strides; it must not overlap the images. Allocates nothing where options.workspace is given or
 /// little is needed (16 KiB).
-/// Raises the errors of conv_extents, shape_error for a destination of other extents, and the errors of the stages, before
-/// anything is written.
+/// Raises the errors of conv_extents, shape_error for a destination of other extents, range_error for a workspace that is too
+/// small or cannot be addressed, and the errors of the stages, before anything is written.
 template <class Arch = simd::default_arch, detail::image_source Images, epilogue_stage Epilogue, class Dst,
           executor Executor = serial>
 void depthwise_conv2d(const Images& images, const packed_depthwise& weights, const conv_geometry& geometry,

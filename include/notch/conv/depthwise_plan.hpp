@@ -18,12 +18,15 @@
 #include <notch/conv/depthwise_problem.hpp>
 #include <notch/conv/depthwise_quad_plan.hpp>
 #include <notch/core/config.hpp>
+#include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/workspace.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <string_view>
 
 namespace notch::detail {
 
@@ -146,15 +149,20 @@ template <class Arch> [[nodiscard]] depthwise_cut cut_units(const depthwise_prob
     cut.weight_bytes = round_up(cut.phases * problem.kernel_h * cut.units * cut.unit_bytes, 64);
     cut.tile_bytes = cut.tile_lines * cut.block_columns * simd::depthwise_channels * sizeof(std::int32_t);
     cut.value_bytes = round_up((problem.kernel_h * problem.kernel_w + 1) * simd::depthwise_channels, 64);
-    cut.task_bytes =
-        round_up(cut.source_lines * cut.line_bytes, 64) + cut.weight_bytes + cut.tile_bytes + cut.value_bytes;
+    cut.task_bytes = round_up(capped_bytes(cut.source_lines, cut.line_bytes), 64) + cut.weight_bytes + cut.tile_bytes +
+                     cut.value_bytes;
     return cut;
 }
 
-/// Cuts a depthwise convolution with outputs for an instruction set.
+/// Cuts a depthwise convolution with outputs for an instruction set. `name`: of the weights, for messages. Raises range_error
+/// where its workspace cannot be addressed.
 template <class Arch>
-[[nodiscard]] depthwise_cut cut_depthwise(const depthwise_problem& problem, std::size_t tasks) noexcept {
+[[nodiscard]] depthwise_cut cut_depthwise(const depthwise_problem& problem, std::size_t tasks, std::string_view name) {
     depthwise_cut cut = takes_quads<Arch>(problem) ? cut_over_quads<Arch>(problem, tasks) : cut_units<Arch>(problem);
+    if (cut.task_bytes >= most_bytes - 64)
+        raise<range_error>("depthwise_conv2d: ", quoted(name), ": a block of the result takes ", cut.source_lines,
+                           " lines of ", cut.line_bytes, " bytes, padding and dilation included; the most are ",
+                           most_bytes, " bytes");
     // Tasks must not multiply the workspace beyond the size of the source.
     const std::size_t most = (problem.source_bytes() + depthwise_spare_bytes) / cut.task_bytes;
     const std::size_t pieces =

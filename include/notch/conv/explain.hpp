@@ -116,7 +116,7 @@ template <class Arch = simd::default_arch>
     const detail::depthwise_header& head = weights.header();
     const detail::depthwise_problem problem =
         detail::depthwise_problem_of(detail::images_of_extents(images), weights, geometry);
-    const detail::depthwise_cut cut = detail::cut_depthwise<Arch>(problem, tasks);
+    const detail::depthwise_cut cut = detail::cut_depthwise<Arch>(problem, tasks, weights.name());
     const auto bound = static_cast<std::uint64_t>(head.bound);
     constexpr const char* kinds[] = {"power-of-two", "fixed-point", "real"};
     return detail::text(

@@ -2,12 +2,14 @@
 /// Memory of a product or convolution: the caller's, a small one on the stack, or one that is allocated.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/dense_tensor.hpp>
 #include <notch/core/error.hpp>
 #include <notch/core/int_math.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -15,6 +17,14 @@ namespace notch::detail {
 
 /// Workspace that needs no allocation.
 inline constexpr std::size_t small_workspace = std::size_t{16} << 10;
+
+/// Bytes of a workspace, at most: more cannot be addressed.
+inline constexpr std::size_t most_bytes = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
+
+/// a * b, or most_bytes where that is less.
+[[nodiscard]] NOTCH_INLINE constexpr std::size_t capped_bytes(std::size_t a, std::size_t b) noexcept {
+    return a != 0 && b > most_bytes / a ? most_bytes : a * b;
+}
 
 [[nodiscard]] inline std::byte* align_64(std::byte* p) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(p);
