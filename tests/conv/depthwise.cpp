@@ -385,6 +385,18 @@ TEST_CASE("errors of depthwise convolutions", "[conv][depthwise][errors]") {
                containing("kernels take [-128, 127]"));
 }
 
+TEST_CASE("depthwise weights that are all 0", "[conv][depthwise][short]") {
+    sequence random(19);
+    using q = quantizer<bits<8>, per_channel<>, power_of_two<>>;
+    for (const std::size_t channels : {1U, 25U, 70U}) {
+        auto w = weights_of<q>(random, channels, {3, 3});
+        for (auto& code : w.codes.elements())
+            code = 0;
+        const any_images<std::uint8_t> images(random, {2, 19, 17, channels});
+        CHECK(compare_all(random, images, w, {{1, 1}, {1, 1}, {1, 1, 1, 1}, channels}) == "");
+    }
+}
+
 TEST_CASE("a depthwise workspace that cannot be addressed is a range_error", "[conv][depthwise][errors][short]") {
     constexpr std::size_t most = 0x7fff'ffff;
     sequence random(17);

@@ -64,9 +64,10 @@ struct quad_cut {
     }
 };
 
-/// True where a convolution is taken over quads.
+/// True where a convolution is taken over quads. Weights that are all 0 do not make an instruction set have some.
 template <class Arch> [[nodiscard]] bool takes_quads(const depthwise_problem& problem) noexcept {
-    return problem.largest_weight <= simd::depthwise_quads<Arch>::largest_weight && problem.multiplier == 1 &&
+    return simd::depthwise_quads<Arch>::largest_weight != 0 &&
+           problem.largest_weight <= simd::depthwise_quads<Arch>::largest_weight && problem.multiplier == 1 &&
            problem.channel_stride == 1 && problem.kernel_h == simd::quad_taps && problem.kernel_w == simd::quad_taps &&
            problem.stride_w <= 2 && problem.dilation_h == 1 && problem.dilation_w == 1;
 }
