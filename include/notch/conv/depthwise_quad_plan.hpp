@@ -22,8 +22,12 @@
 
 namespace notch::detail {
 
-/// Bytes of pairs and of sums that are kept in the first-level cache.
+/// Bytes of pairs and of sums that are kept in the first-level cache. Pairs of all groups may take more where that cache is
+/// larger: a line of source pixels is then read once, and not once for each set of groups that shares it.
 inline constexpr std::size_t quad_ring_bytes = std::size_t{20} << 10;
+template <class Arch>
+inline constexpr std::size_t quad_whole_ring_bytes =
+    simd::depthwise_quads<Arch>::register_bytes == 64 ? std::size_t{30} << 10 : quad_ring_bytes;
 inline constexpr std::size_t quad_tile_bytes = std::size_t{15} << 10;
 /// Pixels of a tile of short lines.
 inline constexpr std::size_t quad_tile = 56;
@@ -91,8 +95,11 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
         return ((lines - 1) * cut.row_step + simd::quad_taps) * groups * quad_cut::pairs_of(columns, problem.stride_w) *
                pair_bytes;
     };
+    const auto room_of = [&](std::size_t groups) {
+        return groups == cut.groups ? quad_whole_ring_bytes<Arch> : quad_ring_bytes;
+    };
     const auto fits = [&](std::size_t columns, std::size_t groups) {
-        return ring_bytes(two_lines, columns, groups) <= quad_ring_bytes &&
+        return ring_bytes(two_lines, columns, groups) <= room_of(groups) &&
                two_lines * columns * sum_bytes <= quad_tile_bytes;
     };
     std::size_t parts = 1;
@@ -108,12 +115,14 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
     const std::size_t by_rows = (quad_rows - simd::quad_taps) / cut.row_step + 1;
     std::size_t lines = std::min({by_rows, std::max(quad_tile / cut.columns, two_lines), problem.out_height});
     if (cut.groups > 1 && fits(cut.columns, cut.groups))
-        while (lines > two_lines && ring_bytes(lines, cut.columns, cut.groups) > quad_ring_bytes)
+        while (lines > two_lines && ring_bytes(lines, cut.columns, cut.groups) > room_of(cut.groups))
             --lines;
     cut.tile_lines = lines == problem.out_height ? lines : std::max<std::size_t>(lines / 2 * 2, 1);
     cut.ring = (cut.tile_lines - 1) * cut.row_step + simd::quad_taps;
-    const std::size_t groups =
-        std::clamp<std::size_t>(quad_ring_bytes / ring_bytes(cut.tile_lines, cut.columns, 1), 1, cut.groups);
+    const std::size_t one_group = ring_bytes(cut.tile_lines, cut.columns, 1);
+    const std::size_t groups = cut.groups * one_group <= room_of(cut.groups)
+                                   ? cut.groups
+                                   : std::clamp<std::size_t>(quad_ring_bytes / one_group, 1, cut.groups);
     cut.sets = ceil_div(cut.groups, groups);
     cut.set_groups = ceil_div(cut.groups, cut.sets);
     cut.sets = ceil_div(cut.groups, cut.set_groups);
