@@ -10,7 +10,8 @@
 namespace tool {
 
 bool is_network_command(std::string_view word) {
-    constexpr std::array<std::string_view, 6> words = {"inspect", "quantize", "evaluate", "compare", "export", "bench"};
+    constexpr std::array<std::string_view, 7> words = {"inspect", "quantize", "evaluate", "sweep",
+                                                       "compare", "export",   "bench"};
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
