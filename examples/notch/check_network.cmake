@@ -193,6 +193,8 @@ expect(1 "'shapes.onnx' has [0-9]+ bytes, no whole number of images of 32,32,3 =
 expect(1 "--shape is 16,16,3, and the network 'shapes.onnx' takes images of 32,32,3" evaluate ${tested} --shape 16,16,3)
 expect(1 "--scale-input, --mean, --std: .*2 numbers of the mean for 3 channels" evaluate ${plain} --mean 0.5,0.5)
 expect(1 "the deviation is 0; it has to be finite and not 0" evaluate ${plain} --std 0)
+expect(1 "--scale-input, --mean, --std: pixels: those of channel 0 become 0 to 1e.300; these have to be two different floats"
+    evaluate ${plain} --std 1e-300)
 file(WRITE "${folder}/unknown.json" [[{"layers": {"conv7": {"weights": 8}}}]])
 expect(1 "names the layer 'conv7', which .* does not have" quantize ${calibrated} --recipe unknown.json)
 file(WRITE "${folder}/pool.json" [[{"layers": {"/pool/GlobalAveragePool": {"weights": 4}}}]])

@@ -121,6 +121,12 @@ TEST_CASE("errors of pixels name the number") {
     CHECK(table_of({.deviation = {1, 0, 1}}) == "pixels: the deviation is 0; it has to be finite and not 0");
     CHECK(table_of({.mean = {std::numeric_limits<double>::infinity()}}) ==
           "pixels: the mean is inf; it has to be finite");
+    CHECK(table_of({.scale = 1, .deviation = {1, 1, 1e-300}}) ==
+          "pixels: those of channel 2 become 0 to 2.55e+302; these have to be two different floats, at most "
+          "3.40282347e+38 in magnitude");
+    CHECK(table_of({.scale = 1e308}).starts_with("pixels: those of channel 0 become 0 to inf; "));
+    CHECK(table_of({.mean = {0, 1e38, 0}}).starts_with("pixels: those of channel 1 become -1e+38 to -1e+38; "));
+    CHECK(table_of({.scale = 1e-60}).starts_with("pixels: those of channel 0 become 0 to 2.55e-58; "));
     std::vector<std::uint8_t> codes(12);
     const std::vector<std::uint8_t> pixels(11);
     CHECK(message_of<notch::shape_error>([&] { notch::pixel_table(to).codes(pixels, 1, codes); }) ==

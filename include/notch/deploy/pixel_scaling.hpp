@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -24,12 +25,10 @@ struct pixel_scaling {
 
     /// The float of a pixel.
     [[nodiscard]] float operator()(std::uint8_t pixel, std::size_t channel) const noexcept {
-        const auto of = [channel](const std::vector<double>& list, double none) {
-            return list.empty() ? none : list[list.size() == 1 ? 0 : channel];
-        };
-        return static_cast<float>(std::fma(static_cast<double>(pixel), scale, -of(mean, 0)) / of(deviation, 1));
+        return static_cast<float>(real(pixel, channel));
     }
-    /// Raises shape_error for another number of channels, range_error for numbers that are not finite, and deviations of 0.
+    /// Raises shape_error for another number of channels, range_error for numbers that are not finite, deviations of 0, and
+    /// pixels that become no finite floats or all become the same one.
     void check(std::size_t channels) const {
         const auto check_list = [channels](const char* what, const std::vector<double>& list, bool may_be_zero) {
             if (list.size() > 1 && list.size() != channels)
@@ -43,6 +42,15 @@ struct pixel_scaling {
         check_list("the scale", {scale}, false);
         check_list("the mean", mean, true);
         check_list("the deviation", deviation, false);
+        constexpr double most = std::numeric_limits<float>::max();
+        for (std::size_t c = 0; c < channels; ++c) {
+            const double first = real(0, c);
+            const double last = real(255, c);
+            const auto fits = [](double x) { return !is_non_finite(x) && std::abs(x) <= most; };
+            if (!fits(first) || !fits(last) || static_cast<float>(first) == static_cast<float>(last))
+                detail::raise<range_error>("pixels: those of channel ", c, " become ", first, " to ", last,
+                                           "; these have to be two different floats, at most ", most, " in magnitude");
+        }
     }
     /// Floats [n, C, H, W] of pixels [n, H, W, C]. Raises shape_error for spans of other sizes, and the errors of check.
     void floats(std::span<const std::uint8_t> pixels, std::size_t channels, std::size_t count,
@@ -60,6 +68,14 @@ struct pixel_scaling {
                 for (std::size_t p = 0; p < places; ++p)
                     to[(n * channels + c) * places + p] = table[pixels[(n * places + p) * channels + c]];
         }
+    }
+
+private:
+    [[nodiscard]] double real(std::uint8_t pixel, std::size_t channel) const noexcept {
+        const auto of = [channel](const std::vector<double>& list, double none) {
+            return list.empty() ? none : list[list.size() == 1 ? 0 : channel];
+        };
+        return std::fma(static_cast<double>(pixel), scale, -of(mean, 0)) / of(deviation, 1);
     }
 };
 
