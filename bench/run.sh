@@ -108,7 +108,7 @@ if [ -n "${CXX:-}" ]; then
     arguments+=(-B "$build" "-DCMAKE_CXX_COMPILER=$CXX")
 fi
 cmake "${arguments[@]}" >/dev/null
-cmake --build "$build" --target "bench_$room" -j 2 >&2
+cmake --build "$build" --target "bench_$room" -j "$(nproc)" >&2
 
 options=()
 [ -z "$quick" ] || options+=(--benchmark_min_time=0.15)

@@ -23,5 +23,5 @@ configure_package_config_file(
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/notchConfigVersion.cmake" COMPATIBILITY SameMinorVersion
     ${notch_architecture})
 install(FILES "${PROJECT_BINARY_DIR}/notchConfig.cmake" "${PROJECT_BINARY_DIR}/notchConfigVersion.cmake"
-    "${PROJECT_SOURCE_DIR}/cmake/NotchOnnx.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/NotchOnnx.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindNotchCblas.cmake"
     DESTINATION "${notch_package_dir}")

@@ -16,6 +16,7 @@
 #include <notch/quant/quantizer.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -69,6 +70,19 @@ template <class Error> void check_scale(double scale, std::size_t block, std::st
                      ", 2^", max_scale_exponent, "]");
 }
 
+/// True where all scales lie in [2^-100, 2^119] and all zero points are codes: a walk without a way out, which compilers turn
+/// into vectors. Positive doubles are in the order of their bits, and what is negative or no number has larger ones.
+template <quantizer_type Q> [[nodiscard]] bool all_in_range(const quant_params<Q>& params) noexcept {
+    const auto lowest = std::bit_cast<std::uint64_t>(exp2_exact(min_scale_exponent));
+    const auto span = std::bit_cast<std::uint64_t>(exp2_exact(max_scale_exponent)) - lowest;
+    bool all = true;
+    for (std::size_t block = 0; block < params.count(); ++block)
+        all &= std::bit_cast<std::uint64_t>(params.scale(block)) - lowest <= span;
+    for (const std::int32_t zero : params.zero_points)
+        all &= zero >= Q::codes.lowest && zero <= Q::codes.highest;
+    return all;
+}
+
 /// Raises an error unless the parameters are complete, in range and fit a tensor that is cut in a given way. Numbers
 /// that do not fit together are a ShapeError, those out of range a RangeError.
 template <class ShapeError, class RangeError, quantizer_type Q, std::size_t Rank>
@@ -84,7 +98,8 @@ void check_params(const quant_params<Q>& params, const block_grid<Rank>& grid, s
     if (params.zero_points.size() != (Q::has_zero_point ? params.scales.size() : 0))
         raise<ShapeError>(quoted(name), ": ", params.zero_points.size(), " zero points for ", params.scales.size(),
                           " scales", Q::has_zero_point ? "" : " of a symmetric quantizer");
-    for (std::size_t block = 0; block < params.scales.size(); ++block) {
+    const bool all_fit = all_in_range(params);
+    for (std::size_t block = 0; !all_fit && block < params.scales.size(); ++block) {
         check_scale<RangeError>(params.scale(block), block, name);
         const std::int32_t zero = params.zero_point(block);
         if (zero < Q::codes.lowest || zero > Q::codes.highest)
