@@ -2,7 +2,7 @@
 /// How a depthwise convolution over quads is cut.
 ///
 ///     for each set of groups of channels             a group is a register of codes: up to 64 channels
-///         for each block of columns and lines
+///         for each block of lines of a task, and of columns
 ///             for each tile of output lines          source lines that are new become pairs, of all groups of the set
 ///                 for each group                     sums, then the epilogue
 ///
@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 
 namespace notch::detail {
 
@@ -55,10 +56,8 @@ struct quad_cut {
     [[nodiscard]] static NOTCH_INLINE std::size_t pairs_of(std::size_t columns, std::size_t stride) noexcept {
         return ((columns - 1) * stride + simd::quad_taps + 1 + (stride == 1 ? 1 : 0)) / 2;
     }
-    /// Blocks of a set.
-    [[nodiscard]] std::size_t blocks() const noexcept { return images * column_blocks * line_blocks; }
-    /// What tasks share.
-    [[nodiscard]] std::size_t pieces() const noexcept { return sets * blocks(); }
+    /// What tasks share: whole lines, so that they write to the same cache lines at their ends only.
+    [[nodiscard]] std::size_t pieces() const noexcept { return images * line_blocks; }
     /// Bytes of the operands of the weights of a set.
     [[nodiscard]] std::size_t weight_bytes() const noexcept { return set_groups * group_panels * quad_weight_bytes; }
     /// Workspace of a task: pairs, sums, weights, and taps of a panel.
@@ -113,11 +112,15 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
     cut.column_blocks = ceil_div(problem.out_width, cut.columns);
     // Tiles of short lines have more of them, unless fewer lines leave room for all groups.
     const std::size_t by_rows = (quad_rows - simd::quad_taps) / cut.row_step + 1;
-    std::size_t lines = std::min({by_rows, std::max(quad_tile / cut.columns, two_lines), problem.out_height});
+    // All lines of a block, or what gives each task the same number of blocks.
+    const std::size_t images = std::max<std::size_t>(cut.images, 1);
+    const std::size_t shares = images >= 4 * tasks ? 1 : std::max<std::size_t>(tasks, 1) / std::gcd(images, tasks);
+    const std::size_t block_lines = ceil_div(problem.out_height, std::min(shares, problem.out_height));
+    std::size_t lines = std::min({by_rows, std::max(quad_tile / cut.columns, two_lines), block_lines});
     if (cut.groups > 1 && fits(cut.columns, cut.groups))
         while (lines > two_lines && ring_bytes(lines, cut.columns, cut.groups) > room_of(cut.groups))
             --lines;
-    cut.tile_lines = lines == problem.out_height ? lines : std::max<std::size_t>(lines / 2 * 2, 1);
+    cut.tile_lines = lines == block_lines ? lines : std::max<std::size_t>(lines / 2 * 2, 1);
     cut.ring = (cut.tile_lines - 1) * cut.row_step + simd::quad_taps;
     const std::size_t one_group = ring_bytes(cut.tile_lines, cut.columns, 1);
     const std::size_t groups = cut.groups * one_group <= room_of(cut.groups)
@@ -130,10 +133,7 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
 
     cut.tile_bytes = cut.tile_lines * cut.columns * sum_bytes;
 
-    // All lines, or what gives each task something to do.
-    const std::size_t others = cut.sets * std::max<std::size_t>(cut.images, 1) * cut.column_blocks;
-    const std::size_t wanted = tasks <= 1 || others >= 4 * tasks ? 1 : ceil_div(4 * tasks, others);
-    cut.lines = std::min(round_up(ceil_div(problem.out_height, wanted), cut.tile_lines), problem.out_height);
+    cut.lines = std::min(round_up(block_lines, cut.tile_lines), problem.out_height);
     cut.line_blocks = ceil_div(problem.out_height, cut.lines);
     return cut;
 }

@@ -1,5 +1,5 @@
 /// @file
-/// One task of a depthwise convolution over quads: some blocks of some sets of channels (depthwise_quad_plan.hpp).
+/// One task of a depthwise convolution over quads: some blocks of lines, in all sets of channels (depthwise_quad_plan.hpp).
 #pragma once
 
 #include <notch/conv/depthwise_plan.hpp>
@@ -52,18 +52,13 @@ public:
 
     /// Computes task number `task`.
     void run(std::size_t task) noexcept {
-        const std::size_t blocks = cut_.blocks();
+        const std::size_t begin = part_begin(cut_.pieces(), job_.cut.tasks, task);
         const std::size_t end = part_begin(cut_.pieces(), job_.cut.tasks, task + 1);
-        std::size_t piece = part_begin(cut_.pieces(), job_.cut.tasks, task);
-        while (piece < end) {
-            const std::size_t set = piece / blocks;
+        for (std::size_t set = 0; begin != end && set < cut_.sets; ++set) {
             begin_set(set);
-            for (const std::size_t set_end = std::min((set + 1) * blocks, end); piece < set_end; ++piece) {
-                const std::size_t block = piece % blocks;
-                const std::size_t column_block = block / cut_.line_blocks;
-                run_block(column_block / cut_.column_blocks, block % cut_.line_blocks,
-                          column_block % cut_.column_blocks);
-            }
+            for (std::size_t piece = begin; piece < end; ++piece)
+                for (std::size_t columns = 0; columns < cut_.column_blocks; ++columns)
+                    run_block(piece / cut_.line_blocks, piece % cut_.line_blocks, columns);
         }
     }
 

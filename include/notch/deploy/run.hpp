@@ -22,7 +22,8 @@ namespace notch {
 /// Memory for a program, and its main loop. `runner run(p, 32)` takes the instruction set of the compiler's flags.
 template <class Arch = simd::default_arch> class runner {
 public:
-    /// Memory for up to `most` images at a time, in up to `tasks` tasks per layer. The program must outlive the runner.
+    /// Memory for up to `most` images at a time, in up to `tasks` tasks per layer: fewer where a task would take less than
+    /// about 5 us, as long as it takes to hand it to another thread. The program must outlive the runner.
     /// Raises range_error for no image or no task, and every error that a step of the program could raise.
     explicit runner(const program& from, std::size_t most = 1, std::size_t tasks = 1)
         : program_(from), most_(most), tasks_(tasks) {

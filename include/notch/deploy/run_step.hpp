@@ -14,6 +14,7 @@
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/rescale.hpp>
 #include <notch/deploy/step.hpp>
+#include <notch/deploy/step_tasks.hpp>
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
 #include <notch/epilogue/add_rescaled_residual.hpp>
@@ -298,9 +299,15 @@ template <class Arch> void run_work(const run_context& context, const program_st
         to[i] = static_cast<std::uint8_t>(std::clamp<std::int32_t>(from[i], work.lowest, work.highest));
 }
 
+/// Tasks of a step.
+template <class Arch>
+[[nodiscard]] std::size_t tasks_of(const run_context& context, const program_step& step) noexcept {
+    return tasks_of_step<Arch>(step, context.count * context.tensor(step.output).size(), context.options.tasks);
+}
+
 /// Bytes of workspace of a step.
 template <class Arch> [[nodiscard]] std::size_t workspace_of(const run_context& context, const program_step& step) {
-    const std::size_t tasks = context.options.tasks;
+    const std::size_t tasks = tasks_of<Arch>(context, step);
     if (const auto* conv = std::get_if<conv_step>(&step.work))
         return conv_workspace<Arch>(context.image(step.inputs[0]), conv->filters, conv->geometry, tasks);
     if (const auto* depthwise = std::get_if<depthwise_step>(&step.work))
@@ -312,7 +319,9 @@ template <class Arch> [[nodiscard]] std::size_t workspace_of(const run_context& 
 
 /// Runs one step.
 template <class Arch> void run_step(const run_context& context, const program_step& step) {
-    std::visit([&](const auto& work) { run_work<Arch>(context, step, work); }, step.work);
+    run_context own = context;
+    own.options.tasks = tasks_of<Arch>(context, step);
+    std::visit([&](const auto& work) { run_work<Arch>(own, step, work); }, step.work);
 }
 
 } // namespace notch::detail
