@@ -20,11 +20,10 @@
 
 namespace notch::detail {
 
-/// True where codes are unsigned operands at their place in the byte.
-template <class Ops, int Bits>
-concept ops_with_codes_in_place = Bits < 8 &&
-                                  requires(typename Ops::reg unit){Ops::template codes_in_place<Bits, 0>(unit);
-}; // namespace notch::detail
+/// True where codes of fewer than 8 bits may be unsigned operands at their place in the byte.
+template <class Ops> inline constexpr bool has_codes_in_place = requires(typename Ops::reg unit) {
+    Ops::template codes_in_place<4, 0>(unit);
+};
 
 /// One product.
 template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_finish Finish> class direct_quads {
@@ -41,7 +40,7 @@ template <class Arch, int Bits, std::size_t Rows, std::size_t Panels, direct_fin
     static constexpr std::size_t room = vectors == 2 ? 10 : 24;
     /// Codes are multiplied where they lie in their byte, as code * 2^(Bits * part), where each part has sums of its own.
     static constexpr bool in_place =
-        !floats && ops_with_codes_in_place<ops, Bits> && Rows * columns * (per_unit + 1) <= room;
+        !floats && Bits < 8 && has_codes_in_place<ops> && Rows * columns * (per_unit + 1) <= room;
     /// Units until sums of such products, less than 4 * 128 * 2^8 each, are made those of codes: below 2^31.
     static constexpr std::size_t most_units = in_place ? std::size_t{1} << 14 : unlimited_steps;
     /// Registers that the sums of a row and register of the panel are spread over, to wait less for each other.
@@ -76,9 +75,8 @@ public:
         for (std::size_t term = 0; term < work_.terms; ++term) {
             at_ = 0;
             sum_ = static_cast<std::ptrdiff_t>(work_.layout.sums_at);
-            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns) {
+            for (std::size_t h = 0; h < blocks; ++h, table_ += panel_columns)
                 add_block(work_.layout.units_of(h), total);
-            }
         }
         if constexpr (keeps_totals) {
 #pragma GCC unroll 16
