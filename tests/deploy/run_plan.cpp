@@ -12,7 +12,7 @@ namespace notch_test {
 run_result run_plan(const notch::plan& plan, std::span<const float> images, std::size_t count, std::size_t batch,
                     std::size_t tasks) {
     const notch::program program = notch::lower(plan);
-    notch::runner run(program, batch, tasks);
+    notch::runner run(program, batch, tasks, 1); // small layers are cut too
     run_result to;
     to.codes.resize(program.tensors().size());
     to.results.resize(count * program.result_size());

@@ -28,21 +28,20 @@ program_step product_of(std::size_t outputs, std::size_t inputs) {
 TEST_CASE("a step has one task at least, and no more than there are", "[deploy]") {
     program_step sum;
     sum.work = sum_step{};
-    const std::size_t least = detail::least_task_work<level>();
-    for (const std::size_t tasks : {1U, 2U, 7U}) {
-        CHECK(detail::tasks_of_step<level>(sum, 0, tasks) == 1);
-        CHECK(detail::tasks_of_step<level>(sum, 1, tasks) == 1);
-        CHECK(detail::tasks_of_step<level>(sum, 100 * least, tasks) == tasks);
-    }
+    for (const std::size_t least : {std::size_t{1}, std::size_t{1000}, detail::least_task_work<level>()})
+        for (const std::size_t tasks : {1U, 2U, 7U}) {
+            CHECK(detail::tasks_of_step(sum, 0, tasks, least) == 1);
+            CHECK(detail::tasks_of_step(sum, 1, tasks, least) == 1);
+            CHECK(detail::tasks_of_step(sum, 100 * least, tasks, least) == tasks);
+        }
 }
 
 TEST_CASE("tasks grow with the sums of a step", "[deploy]") {
-    const std::size_t least = detail::least_task_work<level>();
+    constexpr std::size_t least = 1'000'000;
     const program_step narrow = product_of(16, 1);
     const program_step wide = product_of(16, 4000);
-    // Outputs that are two and a half tasks where each has 4000 inputs.
-    const std::size_t outputs = 5 * least / (2 * 4015) + 1;
-    CHECK(detail::tasks_of_step<level>(wide, outputs, 7) == 2);
-    CHECK(detail::tasks_of_step<level>(narrow, outputs, 7) == 1);
-    CHECK(detail::output_work(wide) > detail::output_work(narrow));
+    constexpr std::size_t outputs = 625; // two and a half tasks where each takes 4000 products
+    CHECK(detail::tasks_of_step(wide, outputs, 7, least) == 2);
+    CHECK(detail::tasks_of_step(narrow, outputs, 7, least) == 1);
+    CHECK(detail::tasks_of_step(narrow, outputs, 7, 1) == 7);
 }

@@ -23,13 +23,14 @@
 
 namespace notch::detail {
 
-/// Bytes of pairs and of sums that are kept in the first-level cache. Pairs of all groups may take more where that cache is
-/// larger: a line of source pixels is then read once, and not once for each set of groups that shares it.
+/// Bytes of pairs and of sums that are kept in the first-level cache.
 inline constexpr std::size_t quad_ring_bytes = std::size_t{20} << 10;
+inline constexpr std::size_t quad_tile_bytes = std::size_t{15} << 10;
+/// Bytes of pairs of all groups: more, where that cache is larger, for a line of source pixels is then read once, and not once
+/// for each set of groups that shares it.
 template <class Arch>
 inline constexpr std::size_t quad_whole_ring_bytes =
     simd::depthwise_quads<Arch>::register_bytes == 64 ? std::size_t{30} << 10 : quad_ring_bytes;
-inline constexpr std::size_t quad_tile_bytes = std::size_t{15} << 10;
 /// Pixels of a tile of short lines.
 inline constexpr std::size_t quad_tile = 56;
 /// Fewest columns of a block, where there are more.
@@ -125,7 +126,7 @@ template <class Arch> [[nodiscard]] quad_cut cut_quads(const depthwise_problem& 
     const std::size_t one_group = ring_bytes(cut.tile_lines, cut.columns, 1);
     const std::size_t groups = cut.groups * one_group <= room_of(cut.groups)
                                    ? cut.groups
-                                   : std::clamp<std::size_t>(quad_ring_bytes / one_group, 1, cut.groups);
+                                   : std::max<std::size_t>(quad_ring_bytes / one_group, 1);
     cut.sets = ceil_div(cut.groups, groups);
     cut.set_groups = ceil_div(cut.groups, cut.sets);
     cut.sets = ceil_div(cut.groups, cut.set_groups);

@@ -23,10 +23,12 @@ namespace notch {
 template <class Arch = simd::default_arch> class runner {
 public:
     /// Memory for up to `most` images at a time, in up to `tasks` tasks per layer: fewer where a task would take less than
-    /// about 5 us, as long as it takes to hand it to another thread. The program must outlive the runner.
+    /// about 5 us, as long as it takes to hand it to another thread. `least_work` says it in multiplications, for executors that
+    /// are faster at it: 1 is all of the tasks. The program must outlive the runner.
     /// Raises range_error for no image or no task, and every error that a step of the program could raise.
-    explicit runner(const program& from, std::size_t most = 1, std::size_t tasks = 1)
-        : program_(from), most_(most), tasks_(tasks) {
+    explicit runner(const program& from, std::size_t most = 1, std::size_t tasks = 1,
+                    std::size_t least_work = detail::least_task_work<Arch>())
+        : program_(from), most_(most), tasks_(tasks), least_work_(least_work) {
         if (most == 0 || tasks == 0)
             detail::raise<range_error>("runner: ", most, " images in ", tasks, " tasks; at least one each");
         const program_data& data = from.data();
@@ -94,7 +96,8 @@ private:
                 count,
                 reals_.data(),
                 {tasks_, std::as_writable_bytes(std::span(workspace_))},
-                {detail::executor_ref(run)}};
+                {detail::executor_ref(run)},
+                least_work_};
     }
     /// Turns [H, W, C] into [C, H, W], codes into floats; then the softmax.
     void finish(const detail::run_context& context, std::span<float> results) const {
@@ -117,6 +120,7 @@ private:
     const program& program_;
     std::size_t most_;
     std::size_t tasks_;
+    std::size_t least_work_;
     serial serial_{};
     detail::aligned_buffer<std::uint8_t> arena_;
     std::vector<float> reals_;

@@ -47,6 +47,7 @@ struct run_context {
     float* reals;      ///< where a real result goes, [n, H, W, C]
     gemm_options options;
     borrowed_executor run;
+    std::size_t least_work; ///< of a task, in multiplications
 
     [[nodiscard]] const run_tensor& tensor(std::size_t t) const noexcept { return program.tensors[t]; }
     [[nodiscard]] extents<4> shape(std::size_t t) const noexcept {
@@ -300,14 +301,14 @@ template <class Arch> void run_work(const run_context& context, const program_st
 }
 
 /// Tasks of a step.
-template <class Arch>
-[[nodiscard]] std::size_t tasks_of(const run_context& context, const program_step& step) noexcept {
-    return tasks_of_step<Arch>(step, context.count * context.tensor(step.output).size(), context.options.tasks);
+[[nodiscard]] inline std::size_t tasks_of(const run_context& context, const program_step& step) noexcept {
+    return tasks_of_step(step, context.count * context.tensor(step.output).size(), context.options.tasks,
+                         context.least_work);
 }
 
 /// Bytes of workspace of a step.
 template <class Arch> [[nodiscard]] std::size_t workspace_of(const run_context& context, const program_step& step) {
-    const std::size_t tasks = tasks_of<Arch>(context, step);
+    const std::size_t tasks = tasks_of(context, step);
     if (const auto* conv = std::get_if<conv_step>(&step.work))
         return conv_workspace<Arch>(context.image(step.inputs[0]), conv->filters, conv->geometry, tasks);
     if (const auto* depthwise = std::get_if<depthwise_step>(&step.work))
@@ -320,7 +321,7 @@ template <class Arch> [[nodiscard]] std::size_t workspace_of(const run_context& 
 /// Runs one step.
 template <class Arch> void run_step(const run_context& context, const program_step& step) {
     run_context own = context;
-    own.options.tasks = tasks_of<Arch>(context, step);
+    own.options.tasks = tasks_of(context, step);
     std::visit([&](const auto& work) { run_work<Arch>(own, step, work); }, step.work);
 }
 

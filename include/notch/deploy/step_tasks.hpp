@@ -40,10 +40,9 @@ template <class Arch> [[nodiscard]] constexpr std::size_t least_task_work() noex
     return std::holds_alternative<depthwise_step>(step.work) ? depthwise : other;
 }
 
-/// Tasks of a step that gives some outputs, at most `tasks`. Precondition: tasks > 0.
-template <class Arch>
-[[nodiscard]] std::size_t tasks_of_step(const program_step& step, std::size_t outputs, std::size_t tasks) noexcept {
-    const std::size_t least = least_task_work<Arch>();
+/// Tasks of a step that gives some outputs: at most `tasks`, of at least `least` multiplications each. Precondition: tasks > 0.
+[[nodiscard]] inline std::size_t tasks_of_step(const program_step& step, std::size_t outputs, std::size_t tasks,
+                                               std::size_t least) noexcept {
     // Outputs that fill a task; a step that no memory could hold does not matter.
     const std::size_t each = std::max<std::size_t>(least / output_work(step), 1);
     return std::clamp<std::size_t>(outputs / each, 1, tasks);

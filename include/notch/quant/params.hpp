@@ -11,7 +11,9 @@
 /// order; `dequantize` and `fake_quantize` give the old order back.
 #pragma once
 
+#include <notch/core/config.hpp>
 #include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/quant/granularity.hpp>
 #include <notch/quant/quantizer.hpp>
 
@@ -63,21 +65,26 @@ void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, co
     }
 }
 
+/// True for a scale in [2^-100, 2^119]. Positive doubles are in the order of their bits, and what is negative or no number has
+/// larger ones.
+[[nodiscard]] NOTCH_INLINE bool is_scale(double scale) noexcept {
+    constexpr auto lowest = std::bit_cast<std::uint64_t>(exp2_exact(min_scale_exponent));
+    constexpr auto highest = std::bit_cast<std::uint64_t>(exp2_exact(max_scale_exponent));
+    return std::bit_cast<std::uint64_t>(scale) - lowest <= highest - lowest;
+}
+
 /// Raises an error unless a scale is finite and lies in [2^-100, 2^119].
 template <class Error> void check_scale(double scale, std::size_t block, std::string_view name) {
-    if (is_non_finite(scale) || !(scale >= exp2_exact(min_scale_exponent) && scale <= exp2_exact(max_scale_exponent)))
+    if (!is_scale(scale))
         raise<Error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^", min_scale_exponent,
                      ", 2^", max_scale_exponent, "]");
 }
 
-/// True where all scales lie in [2^-100, 2^119] and all zero points are codes: a walk without a way out, which compilers turn
-/// into vectors. Positive doubles are in the order of their bits, and what is negative or no number has larger ones.
+/// True where all scales are scales and all zero points are codes: a walk without a way out, which compilers turn into vectors.
 template <quantizer_type Q> [[nodiscard]] bool all_in_range(const quant_params<Q>& params) noexcept {
-    const auto lowest = std::bit_cast<std::uint64_t>(exp2_exact(min_scale_exponent));
-    const auto span = std::bit_cast<std::uint64_t>(exp2_exact(max_scale_exponent)) - lowest;
     bool all = true;
     for (std::size_t block = 0; block < params.count(); ++block)
-        all &= std::bit_cast<std::uint64_t>(params.scale(block)) - lowest <= span;
+        all &= is_scale(params.scale(block));
     for (const std::int32_t zero : params.zero_points)
         all &= zero >= Q::codes.lowest && zero <= Q::codes.highest;
     return all;
