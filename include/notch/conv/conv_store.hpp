@@ -31,15 +31,16 @@ public:
                  (dst.extent(0) == 1 || dst.stride(0) == static_cast<std::ptrdiff_t>(dst.extent(1)) * line);
     }
 
+    /// See tile_store.
+    [[nodiscard]] code_rows describe(const tile_place& place, plain_codes& codes) const noexcept {
+        const tile_place to = of_outputs(place);
+        if (Floats || !joins_ || to.columns != place.columns)
+            return {};
+        return store_to(dst_.data()).describe(to, codes);
+    }
+
     void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
-        tile_place to = place;
-        if (filters_.group_columns() != filters_.group_outputs()) { // columns of groups that do not fill their panels
-            const std::size_t columns = filters_.group_columns();
-            const std::size_t used = filters_.group_outputs();
-            const std::size_t inside = place.column % columns;
-            to.column = place.column / columns * used + inside;
-            to.columns = std::min(place.columns, used - inside);
-        }
+        tile_place to = of_outputs(place);
         if (joins_) {
             finish(tile, to, dst_.data());
             return;
@@ -65,11 +66,25 @@ public:
     }
 
 private:
+    using store_type = tile_store<Arch, Epilogue, T>;
+
+    /// Columns of panels as those of outputs: groups need not fill their panels.
+    [[nodiscard]] tile_place of_outputs(tile_place place) const noexcept {
+        const std::size_t columns = filters_.group_columns();
+        const std::size_t used = filters_.group_outputs();
+        if (columns != used) {
+            const std::size_t inside = place.column % columns;
+            place.column = place.column / columns * used + inside;
+            place.columns = std::min(place.columns, used - inside);
+        }
+        return place;
+    }
     /// `first`: where row 0 would lie.
+    [[nodiscard]] store_type store_to(T* first) const noexcept {
+        return {epilogue_, problem_, sums_, zero_point_, first, dst_.stride(2), column_stride_};
+    }
     void finish(const std::int32_t* tile, const tile_place& place, T* first) const noexcept {
-        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, zero_point_, first, dst_.stride(2),
-                                                  column_stride_);
-        store.template finish<Floats>(tile, place);
+        store_to(first).template finish<Floats>(tile, place);
     }
 
     const Epilogue& epilogue_;

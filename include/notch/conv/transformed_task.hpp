@@ -130,7 +130,8 @@ template <class Arch, std::size_t Panels, std::size_t Rows> void element_product
         panel_stream panels = work.panels;
         tile_registers<Arch, Rows, Panels> tile;
         tile.clear();
-        add_steps<Arch, dot_family::pair>(tile, rows, panels, all);
+        nothing_waits waiting;
+        add_steps<Arch, dot_family::pair>(tile, rows, panels, all, waiting);
         tile.store(sums);
     }
 }

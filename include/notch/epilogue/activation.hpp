@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 namespace notch {
 
@@ -24,6 +25,10 @@ struct relu {
     void prepare(epilogue_problem& problem) const noexcept {
         problem.lowest = std::max<std::int64_t>(problem.lowest, 0);
         problem.highest = std::max<std::int64_t>(problem.highest, 0);
+    }
+    /// A clamp of codes.
+    [[nodiscard]] bool describe(plain_codes& codes) const noexcept {
+        return codes.then_clamp(0, std::numeric_limits<std::int32_t>::max());
     }
 };
 
@@ -44,6 +49,8 @@ struct clamp {
         problem.lowest = std::clamp<std::int64_t>(problem.lowest, lowest, highest);
         problem.highest = std::clamp<std::int64_t>(problem.highest, lowest, highest);
     }
+    /// A clamp of codes.
+    [[nodiscard]] bool describe(plain_codes& codes) const noexcept { return codes.then_clamp(lowest, highest); }
 };
 
 /// Clamps to the codes of a width, for outputs of fewer than eight bits.
@@ -68,6 +75,8 @@ struct add_zero_point {
         problem.highest += zero_point;
         problem.check_range("the sum with the output zero point");
     }
+    /// An offset of codes.
+    [[nodiscard]] bool describe(plain_codes& codes) const noexcept { return codes.then_add(zero_point); }
 };
 
 } // namespace notch

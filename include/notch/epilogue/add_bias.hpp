@@ -35,6 +35,13 @@ struct add_bias {
         const Lane b = site.each(bias.data());
         return [b](Lane x, std::size_t) NOTCH_LAMBDA_INLINE { return x + b; };
     }
+    /// Biases are added to sums.
+    template <simd::lane Lane>
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        simd::store_lane<Lane>(codes.add + at, simd::load_lane<Lane>(codes.add + at) + site.each(bias.data()));
+        return codes.how == plain_codes::scaling::none;
+    }
 };
 
 } // namespace notch

@@ -11,9 +11,12 @@
 
 #include <notch/core/int_math.hpp>
 #include <notch/core/rounding.hpp>
+#include <notch/epilogue/real_requantize.hpp>
 #include <notch/epilogue/stage.hpp>
 #include <notch/simd/as_computed.hpp>
 
+#include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -49,8 +52,9 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
     std::span<const float> factors; ///< one per output: scale of the sums / scale of the output
 
     /// Raises shape_error unless there is one factor per output, range_error unless all are positive and finite.
-    void prepare(epilogue_problem& problem) const {
+    void prepare(epilogue_problem& problem) {
         detail::check_factors(problem, factors, "real_requantize_by");
+        is_plain_ = factors.empty() || detail::stays_small(problem, *std::max_element(factors.begin(), factors.end()));
         problem.powers_of_two = false;
         problem.exponents = nullptr;
         problem.scales = nullptr;
@@ -69,6 +73,18 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
             return Lane(to_ints(Rounding::round(clamp_floats(product, floats(-1073741824.0F), floats(1073741824.0F)))));
         };
     }
+    /// Factors of some columns.
+    template <simd::lane Lane>
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        if (!std::same_as<Rounding, nearest_even> || !is_plain_ || codes.how != plain_codes::scaling::none)
+            return false;
+        codes.how = plain_codes::scaling::product;
+        simd::store_floats(codes.factors + at, site.each(factors.data()));
+        return true;
+    }
+
+    bool is_plain_ = false; ///< set by prepare: no product comes near the ends of int32
 };
 
 /// Real numbers: for a float destination.

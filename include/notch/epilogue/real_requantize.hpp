@@ -21,6 +21,12 @@ namespace notch {
 
 namespace detail {
 
+/// True where no sum times a factor comes near the ends of int32.
+[[nodiscard]] inline bool stays_small(const epilogue_problem& problem, float factor) noexcept {
+    const auto magnitude = static_cast<double>(std::max(-problem.lowest, problem.highest));
+    return magnitude * static_cast<double>(factor) < static_cast<double>(1 << 29);
+}
+
 /// Sums as floats, whatever they are.
 template <class X> [[nodiscard]] NOTCH_INLINE auto sums_as_floats(X x) noexcept {
     using simd::to_floats;
@@ -47,12 +53,15 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
         const double inverse = simd::detail::as_computed(1.0 / simd::detail::as_computed(static_cast<double>(scale)));
         const auto factor = static_cast<float>(static_cast<double>(problem.scale) * inverse);
         const std::size_t lists = problem.scales == nullptr ? 1 : problem.columns;
+        float largest = 0;
         for (std::size_t c = 0; c < lists; ++c) {
             const float f = factor * (problem.scales == nullptr ? 1.0F : problem.scales[c]);
             if (is_non_finite(f))
                 detail::raise<range_error>(detail::quoted(problem.name), ": output ", c, ": factor ", f,
                                            " of the requantization is not finite");
+            largest = std::max(largest, f);
         }
+        is_plain_ = !problem.is_float && detail::stays_small(problem, largest);
         factor_ = factor;
         scales_ = problem.scales;
         problem.scales = nullptr;
@@ -74,8 +83,21 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
         };
     }
 
+    /// Factors of some columns.
+    template <simd::lane Lane>
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        if (!std::same_as<Rounding, nearest_even> || !is_plain_ || codes.how != plain_codes::scaling::none)
+            return false;
+        codes.how = plain_codes::scaling::product;
+        using floats = simd::float_lane<Lane>;
+        simd::store_floats(codes.factors + at, simd_rounded(floats(factor_) * site.each(scales_)));
+        return true;
+    }
+
     float factor_ = 1;              ///< set by prepare
     const float* scales_ = nullptr; ///< set by prepare
+    bool is_plain_ = false;         ///< set by prepare: no product comes near the ends of int32
 
 private:
     template <class F> static NOTCH_INLINE F simd_rounded(F x) noexcept {

@@ -151,6 +151,21 @@ NOTCH_INLINE void with_shift(const shift_counts& counts, const column_site<Lane>
     next(shift);
 }
 
+/// Describes the rounding shift of some columns, where it is one of plain_codes.
+template <class Rounding, simd::lane Lane>
+[[nodiscard]] NOTCH_INLINE bool describe_shift(const shift_counts& counts, plain_codes& codes, std::size_t at,
+                                               const column_site<Lane>& site) noexcept {
+    const bool again = codes.how != plain_codes::scaling::none;
+    if constexpr (std::same_as<Rounding, nearest_even>) {
+        if (!counts.has_left && (counts.fits_floats || counts.has_room)) {
+            codes.how = counts.fits_floats ? plain_codes::scaling::short_shift : plain_codes::scaling::shift;
+            simd::store_lane<Lane>(codes.shifts + at, column_shift<Rounding, Lane>(counts, site).right);
+            return !again;
+        }
+    }
+    return false;
+}
+
 } // namespace detail
 
 /// Requantizes to codes of scale 2^exponent. Activations and weights have power-of-two scales.
@@ -182,6 +197,13 @@ template <rounding Rounding = nearest_even> struct shift_requantize {
         detail::with_shift<Rounding, Lane>(counts_, site, seed, next);
     }
 
+    /// Describes the shift of some columns.
+    template <simd::lane Lane>
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        return detail::describe_shift<Rounding, Lane>(counts_, codes, at, site);
+    }
+
     detail::shift_counts counts_{}; ///< set by prepare
 };
 
@@ -208,6 +230,13 @@ template <rounding Rounding = nearest_even> struct shift_right_by {
     template <simd::lane Lane, class Next>
     NOTCH_INLINE void with(const column_site<Lane>& site, const Next& next) const {
         detail::with_shift<Rounding, Lane>(counts_, site, seed, next);
+    }
+
+    /// Describes the shift of some columns.
+    template <simd::lane Lane>
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        return detail::describe_shift<Rounding, Lane>(counts_, codes, at, site);
     }
 
     detail::shift_counts counts_{}; ///< set by prepare

@@ -13,10 +13,20 @@
 /// It may also have `void prepare(epilogue_problem&)`, which runs once per product on a copy of the stage: there it
 /// checks its numbers, and says what it does to the range and the scale of the sums. What leaves the last stage
 /// is clamped to the element type of the destination and stored.
+///
+/// Where numbers can say what a stage does (epilogue/plain_codes.hpp), it may have one of
+///
+///     bool describe(plain_codes& codes) const                                           the same for every output
+///     template <lane Lane> bool describe(plain_codes& codes, std::size_t at,
+///                                        const column_site<Lane>& site) const           of some columns, number `at` and on
+///
+/// which adds that to `codes`, or returns false where, of the numbers at hand, nothing of the kind is true. Where all stages of
+/// a chain do, microkernels may finish their tiles in registers, and are not asked for sums.
 #pragma once
 
 #include <notch/core/config.hpp>
 #include <notch/core/error.hpp>
+#include <notch/epilogue/plain_codes.hpp>
 #include <notch/simd/int_kernels.hpp>
 
 #include <concepts>
@@ -124,6 +134,22 @@ NOTCH_INLINE void with_stage(const S& stage, const column_site<Lane>& site, cons
     }
 }
 
+/// True where a stage may describe itself.
+template <class Lane, class S> inline constexpr bool has_description = requires(const S& stage, plain_codes& codes) {
+    stage.describe(codes);
+}
+|| requires(const S& stage, plain_codes& codes, const column_site<Lane>& site) { stage.describe(codes, 0U, site); };
+
+/// Adds what a stage does to some columns. False where it cannot be said.
+template <class Lane, class S>
+[[nodiscard]] NOTCH_INLINE bool describe_stage(const S& stage, plain_codes& codes, std::size_t at,
+                                               const column_site<Lane>& site) noexcept {
+    if constexpr (requires { stage.describe(codes, at, site); })
+        return stage.describe(codes, at, site);
+    else
+        return at != 0 || stage.describe(codes);
+}
+
 /// True where a stage takes float sums: real scales that change along the inputs.
 template <class S> [[nodiscard]] constexpr bool takes_floats() noexcept {
     if constexpr (requires { S::takes_floats; })
@@ -172,6 +198,15 @@ template <epilogue_stage First, epilogue_stage Second> struct stage_chain {
                     next([&](auto x, std::size_t row) NOTCH_LAMBDA_INLINE { return two(one(x, row), row); });
                 });
             });
+    }
+
+    /// Describes both, in order.
+    template <simd::lane Lane>
+        requires(detail::has_description<Lane, First>&& detail::has_description<Lane, Second>)
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        return detail::describe_stage<Lane>(first, codes, at, column_site<Lane>{site.column, after_first_}) &&
+               detail::describe_stage<Lane>(second, codes, at, site);
     }
 
     epilogue_problem after_first_{}; ///< set by prepare

@@ -25,11 +25,13 @@
 /// Rows are pointers, and steps are found by offsets from them, so that a convolution can point into its image. Long
 /// dot products are computed part by part, so that what they read stays in the caches.
 /// The tile goes to memory (a few hundred bytes that stay in the first-level cache) and not from register
-/// to register into the epilogue: one microkernel then serves every epilogue, no compiler spills
-/// accumulators, and the stores and loads run on ports that the products leave idle.
+/// to register into the epilogue: one microkernel then serves every epilogue, and no compiler spills
+/// accumulators. Where numbers say what the epilogue does, and registers hold a row of a panel, the microkernel
+/// does that itself (gemm/finish_codes.hpp).
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/gemm/finish_codes.hpp>
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/simd/int_kernels.hpp>
 
@@ -83,6 +85,21 @@ struct row_segment {
     return pointer;
 }
 
+/// A pointer that is kept in memory while others need the registers: it does not wait for the units that multiply, as it
+/// would in a register of theirs.
+template <class T> class kept_pointer {
+public:
+    NOTCH_INLINE explicit kept_pointer(T& to) noexcept : to_(&to) {
+#if defined(__GNUC__)
+        asm("" : "+m"(to_));
+#endif
+    }
+    NOTCH_INLINE T& operator*() const noexcept { return *to_; }
+
+private:
+    T* to_;
+};
+
 /// Operands of panels at one distance; all move on together.
 struct panel_stream {
     const std::byte* first = nullptr; ///< of the first panel
@@ -105,10 +122,24 @@ struct tile_work {
     /// Of the first panel and the first run, sixteen for each run; null: runs have headers.
     const std::uint8_t* shifts = nullptr;
     std::ptrdiff_t shift_stride = 0; ///< from panel to panel
+    /// What is finished meanwhile, of the tile before this one, as far as there is time; null: nothing.
+    code_finish* finish = nullptr;
 };
 
 /// Computes one tile.
 using tile_kernel = void (*)(const tile_work&) noexcept;
+
+/// True for tiles that kernels finish while they compute the next one: the largest ones whose sums stay in
+/// registers. Beside shifts of runs there are no units for it.
+template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
+[[nodiscard]] constexpr bool finishes_codes() noexcept {
+    if constexpr (simd::has_code_bytes<Arch> && simd::int_ops<Arch>::count == 1 && Family != dot_family::chain) {
+        using ops = simd::int_ops<Arch>;
+        return Finish == dot_finish::once && Panels == ops::tile_panels && Panels == block_registers;
+    } else {
+        return false;
+    }
+}
 
 /// The sums of a tile in registers.
 template <class Arch, std::size_t Rows, std::size_t Panels> struct tile_registers {
@@ -156,10 +187,59 @@ NOTCH_INLINE typename Ops::reg add_products(typename Ops::reg sum, typename Ops:
         return Ops::add16(sum, Ops::pairs8(row, column));
 }
 
+/// Nothing is finished meanwhile.
+struct nothing_waits {
+    NOTCH_INLINE nothing_waits() noexcept = default;
+    NOTCH_INLINE explicit nothing_waits(const tile_work& /*work*/) noexcept {}
+    NOTCH_INLINE void step() noexcept {}
+};
+
+/// Blocks of the tile before this one, which are finished between the steps.
+template <class Arch> class waiting_blocks {
+public:
+    NOTCH_INLINE explicit waiting_blocks(const tile_work& work) noexcept : finish_(work.finish) { wait(); }
+    /// Behind each step.
+    NOTCH_INLINE void step() noexcept {
+        if (--left_ == 0) [[unlikely]] { // or registers of the products would be moved
+            const auto codes = codes_of_block<Arch>(*finish_);
+            keep(finish_);
+            store_block<Arch>(*finish_, codes);
+            wait();
+        }
+    }
+
+private:
+    /// Lets go of a register: those of integers are for pointers.
+    template <class T> static NOTCH_INLINE void keep(T& value) noexcept {
+#if defined(__GNUC__)
+        asm("" : "+m"(value));
+#else
+        static_cast<void>(value);
+#endif
+    }
+    /// Begins to count.
+    NOTCH_INLINE void wait() noexcept {
+        std::size_t steps = finish_ != nullptr && !finish_->is_done() ? finish_->steps : ~std::size_t{0};
+#if defined(__GNUC__)
+        asm("" : "+r"(steps)); // not by way of a register of vectors
+#endif
+        left_ = steps;
+        keep(left_);
+        keep(finish_);
+    }
+    code_finish* finish_;
+    std::size_t left_; ///< steps
+};
+
+/// What is finished between the steps.
+template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
+using waiting_kind =
+    std::conditional_t<finishes_codes<Arch, Family, Finish, Panels>(), waiting_blocks<Arch>, nothing_waits>;
+
 /// Adds the steps of a segment to the sums and moves the panels on.
-template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
+template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels, class Waiting>
 NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std::byte* const (&rows)[Rows],
-                            panel_stream& panels, const row_segment& segment) noexcept {
+                            panel_stream& panels, const row_segment& segment, Waiting& waiting) noexcept {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     constexpr std::size_t V = ops::count;
@@ -188,6 +268,7 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
                 tile.sums[i][j] = ops::as_computed(add_products<ops, Family>(tile.sums[i][j], row, column[j]));
             }
         }
+        waiting.step();
     }
     panels.first = column_bytes + segment.skips_after;
 }
@@ -232,6 +313,7 @@ template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
 NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const (&rows)[Rows]) noexcept {
     using ops = simd::int_ops<Arch>;
     using tile_type = tile_registers<Arch, Rows, Panels>;
+    const kept_pointer<const tile_work> kept(work);
     panel_stream panels = work.panels;
     tile_type total;
     total.clear();
@@ -248,7 +330,8 @@ NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const 
             panels.first += shifts == nullptr ? run_header_bytes(Family, dot_finish::shift) : 0;
             run.clear();
         }
-        add_steps<Arch, Family>(run, rows, panels, *segment);
+        nothing_waits waiting;
+        add_steps<Arch, Family>(run, rows, panels, *segment, waiting);
         if (!segment->ends)
             continue;
         const std::uint8_t* const own = shifts;
@@ -263,13 +346,14 @@ NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const 
                 total.sums[i][j] = ops::add32(total.sums[i][j], ops::shift_left32(run.sums[i][j], counts));
         }
     }
-    total.store(work.tile);
+    total.store((*kept).tile);
 }
 
 /// The microkernel.
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Rows, std::size_t Panels>
 void tile_product(const tile_work& work) noexcept {
     using tile_type = tile_registers<Arch, Rows, Panels>;
+    const kept_pointer<const tile_work> kept(work);
     constexpr bool in_registers = Family != dot_family::chain && Finish == dot_finish::once;
     const std::byte* rows[Rows];
 #pragma GCC unroll 16
@@ -289,6 +373,7 @@ void tile_product(const tile_work& work) noexcept {
     if (!in_registers && !work.adds)
         tile.store(work.tile); // zeros, of either type
     panel_stream headers = panels;
+    waiting_kind<Arch, Family, Finish, Panels> waiting(work);
     const row_segment* const end = work.segments + work.segment_count;
     for (const row_segment* segment = work.segments; segment != end; ++segment) {
         if (!in_registers && segment->begins) {
@@ -296,14 +381,14 @@ void tile_product(const tile_work& work) noexcept {
             panels.first += run_header_bytes(Family, Finish);
             tile.clear();
         }
-        add_steps<Arch, Family>(tile, rows, panels, *segment);
+        add_steps<Arch, Family>(tile, rows, panels, *segment, waiting);
         if constexpr (!in_registers) {
             if (segment->ends)
                 finish_run<Arch, Family, Finish>(tile, headers, work.tile);
         }
     }
     if constexpr (in_registers)
-        tile.store(work.tile);
+        tile.store((*kept).tile);
 }
 
 /// Microkernels for 1 .. Most rows.

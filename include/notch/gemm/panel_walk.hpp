@@ -4,6 +4,7 @@
 
 #include <notch/core/config.hpp>
 #include <notch/core/int_math.hpp>
+#include <notch/gemm/finishing_rows.hpp>
 #include <notch/gemm/group_kernel.hpp>
 #include <notch/gemm/kernel_list.hpp>
 #include <notch/gemm/panel_operand.hpp>
@@ -93,16 +94,6 @@ struct gemm_job {
     std::int32_t zero_point = 0; ///< of the row operands
 };
 
-/// Rows that take the same segments. In the product they are lines of some rows each.
-struct row_window {
-    std::size_t row = 0;   ///< of the product, the first one
-    std::size_t rows = 0;  ///< how many
-    std::size_t width = 0; ///< rows of a line, side by side
-    std::size_t pitch = 0; ///< rows of the product from line to line
-    const row_segment* segments = nullptr;
-    lacking_sums lacking{}; ///< of what the segments pass over
-};
-
 /// Columns of a group of panels that are wanted.
 struct column_range {
     std::size_t first = 0;
@@ -117,7 +108,8 @@ template <class Arch, class Store> class panel_walk {
     static constexpr std::size_t most_panels = traits.tile_panels;
     /// Sums that are finished together, as whole tiles: what the epilogue knows of their columns is found once for all of
     /// them. They stay in the first-level cache.
-    static constexpr std::size_t stored_sums = std::max(std::size_t{3} << 10, most_rows* most_panels* panel_columns);
+    static constexpr std::size_t stored_sums =
+        std::max(std::size_t{3} << 10, 2 * most_rows * most_panels * panel_columns);
 
 public:
     /// `memory`: of a task, behind its rows.
@@ -239,9 +231,12 @@ private:
             work.shift_stride = static_cast<std::ptrdiff_t>(of_panel);
         }
         const std::size_t stride = panels * panel_columns;
-        const std::size_t column = first_panel * panel_columns + wanted_.first;
-        const std::size_t columns = std::min(
+        tile_place place{};
+        place.column = first_panel * panel_columns + wanted_.first;
+        place.columns = std::min(
             std::min<std::size_t>(stride, head_.outputs - first_panel * panel_columns) - wanted_.first, wanted_.count);
+        place.stride = stride;
+        place.lacking = window.lacking;
         // Tiles of like size: the first ones have a row more.
         const std::size_t largest =
             job_.choice.panel_groups > 1 ? group_rows : traits.rows_of_tile(panels, job_.choice.finish);
@@ -262,10 +257,7 @@ private:
         }
         const bool waits = !part.first || !part.last;
         std::int32_t* const waiting = sum_memory_ + number * stride;
-        const std::size_t stored_rows = stored_sums / stride;
-        std::size_t stored = 0; // rows
-        std::size_t begin = 0;
-        for (std::size_t t = 0; t < tile_count; ++t) {
+        const auto compute = [&](std::size_t t, std::size_t begin, std::int32_t* to) NOTCH_LAMBDA_INLINE {
             const std::size_t tile_rows = least + (t < longer ? 1 : 0);
             if constexpr (requires { operand.list; })
                 work.rows = operand.list + number + begin;
@@ -273,18 +265,52 @@ private:
                 for (std::size_t r = 0; r < tile_rows; ++r)
                     pointers[r] =
                         one_by_one(operand(number + begin + r)); // or they would wait for the units that multiply
-            work.tile = waits ? waiting + begin * stride : tiles + (begin - stored) * stride;
+            work.tile = waits ? waiting + begin * stride : to;
             if (codes != nullptr)
                 unpacking[t < longer ? 1 : 0](work, *codes);
             else
                 kernels[t < longer ? 1 : 0](work);
-            begin += tile_rows;
+            return tile_rows;
+        };
+        if constexpr (finishes_codes<Arch, dot_family::quad, dot_finish::once, most_panels>()) {
+            if (part.last && panels == most_panels && place.columns == stride && sums_stay_in_registers()) {
+                finishing_rows<Arch, most_rows> end(window);
+                if (end.prepare(store_, place)) {
+                    end.set_interval(times_asked(segments, count, codes), least + (longer != 0 ? 1 : 0));
+                    for (std::size_t t = 0, begin = 0; t < tile_count; ++t) {
+                        const std::size_t some = compute(t, begin, tiles + t % 2 * ((largest + 1) * stride));
+                        work.finish = end.next(work.tile, some);
+                        begin += some;
+                    }
+                    end.rest();
+                    return;
+                }
+            }
+        }
+        const std::size_t stored_rows = stored_sums / stride;
+        std::size_t stored = 0; // rows
+        for (std::size_t t = 0, begin = 0; t < tile_count; ++t) {
+            begin += compute(t, begin, tiles + (begin - stored) * stride);
             if (part.last && (begin - stored + largest > stored_rows || begin == rows)) {
-                store_rows((waits ? waiting + stored * stride : tiles) + wanted_.first, window, stored, begin,
-                           {0, 0, column, columns, stride});
+                store_rows((waits ? waiting + stored * stride : tiles) + wanted_.first, window, stored, begin, place);
                 stored = begin;
             }
         }
+    }
+
+    /// True where microkernels keep sums in registers until their tile is complete.
+    [[nodiscard]] bool sums_stay_in_registers() const noexcept {
+        const kernel_choice& choice = job_.choice;
+        return choice.family != dot_family::chain && choice.finish == dot_finish::once && choice.panel_groups == 1;
+    }
+    /// How often a microkernel asks what waits: after each step, or each unit of codes.
+    [[nodiscard]] std::size_t times_asked(const row_segment* segments, std::size_t count,
+                                          const unpack_work* codes) const noexcept {
+        const std::size_t together = codes == nullptr ? 1 : 8 / head_.bits;
+        std::size_t times = 0;
+        for (std::size_t i = 0; i < count; ++i)
+            times += segments[i].steps / together;
+        return times;
     }
 
     /// The kernel of panels that groups share.

@@ -5,6 +5,7 @@
 #include <notch/core/config.hpp>
 #include <notch/core/tensor_view.hpp>
 #include <notch/epilogue/stage.hpp>
+#include <notch/simd/code_bytes.hpp>
 #include <notch/simd/int_kernels.hpp>
 #include <notch/simd/wide_lane.hpp>
 
@@ -36,6 +37,13 @@ struct tile_place {
     std::size_t width = std::numeric_limits<std::size_t>::max(); ///< rows of the others
     std::size_t gap = 0;                                         ///< rows that are passed over between lines
     lacking_sums lacking{};
+};
+
+/// Rows of codes in the destination.
+struct code_rows {
+    std::uint8_t* first = nullptr; ///< of row 0, its first column; null: there are none
+    std::ptrdiff_t stride = 0;     ///< from row to row
+    bool is_signed = false;        ///< codes are int8
 };
 
 /// a + b * c modulo 2^32.
@@ -92,6 +100,28 @@ public:
         : epilogue_(epilogue), problem_(problem), sums_(sums), zero_point_(zero_point), dst_(dst),
           row_stride_(row_stride), column_stride_(column_stride) {}
 
+    /// Where microkernels may store codes that are made of sums as `codes` says, see epilogue/plain_codes.hpp.
+    [[nodiscard]] code_rows describe(const tile_place& place, plain_codes& codes) const noexcept {
+        using lane = simd::lane_of<Arch>;
+        constexpr std::size_t width = simd::lane_width<lane>;
+        if constexpr (simd::has_code_bytes<Arch> && sizeof(T) == 1 && has_description<lane, Epilogue>) {
+            if (column_stride_ != 1)
+                return {};
+            for (std::size_t at = 0; at < place.columns; at += width) {
+                codes.how = plain_codes::scaling::none;
+                const std::size_t column = place.column + at;
+                simd::store_lane<lane>(codes.add + at, zero_of_columns<lane>(place, column));
+                if (!describe_stage<lane>(epilogue_, codes, at, column_site<lane>{column, problem_}))
+                    return {};
+            }
+            if (codes.how == plain_codes::scaling::none)
+                return {};
+            return {reinterpret_cast<std::uint8_t*>(dst_ + place.column), row_stride_, std::same_as<T, std::int8_t>};
+        } else {
+            return {};
+        }
+    }
+
     /// Finishes a tile of int32, or of floats.
     template <bool Floats> void finish(const std::int32_t* tile, const tile_place& place) const noexcept {
         if (column_stride_ == 1)
@@ -101,6 +131,16 @@ public:
     }
 
 private:
+    /// What the zero point of the activations adds to sums.
+    template <class Lane>
+    [[nodiscard]] NOTCH_INLINE Lane zero_of_columns(const tile_place& place, std::size_t column) const noexcept {
+        Lane weights = simd::load_lane<Lane>(sums_ + column);
+        for (std::size_t i = 0; i < place.lacking.lists; ++i)
+            weights = wrapping_add_product(
+                weights, simd::load_lane<Lane>(place.lacking.first + i * place.lacking.stride + column), Lane(-1));
+        return wrapping_add_product(Lane(0), weights, Lane(-zero_point_));
+    }
+
     /// The columns from column c on: as many as fill lanes, the others with narrower ones.
     template <bool Floats, class Lane>
     void columns_from(const std::int32_t* tile, const tile_place& place, std::size_t c) const noexcept {
@@ -122,12 +162,7 @@ private:
                     store_lane_as<Lane>(to, stages(simd::load_floats<Lane>(reinterpret_cast<const float*>(from)), r));
                 });
             } else {
-                Lane weights = simd::load_lane<Lane>(sums_ + column);
-                for (std::size_t i = 0; i < place.lacking.lists; ++i)
-                    weights = wrapping_add_product(
-                        weights, simd::load_lane<Lane>(place.lacking.first + i * place.lacking.stride + column),
-                        Lane(-1));
-                const Lane correction = wrapping_add_product(Lane(0), weights, Lane(-zero_point_));
+                const Lane correction = zero_of_columns<Lane>(place, column);
                 walk_rows(tile, first, place, [&](const std::int32_t* from, T* to, std::size_t r) NOTCH_LAMBDA_INLINE {
                     store_lane_as<Lane>(to, stages(wrapping_add(simd::load_lane<Lane>(from), correction), r));
                 });

@@ -67,6 +67,7 @@ template <class Arch, int Bits, bool Shifts, std::size_t Rows> class unpacking_p
 
 public:
     static void run(const tile_work& work, const unpack_work& from) noexcept {
+        const kept_pointer<const tile_work> kept(work);
         const std::byte* rows[Rows];
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < Rows; ++i)
@@ -76,6 +77,7 @@ public:
         if (work.adds)
             tile.load(work.tile);
         unpacking_product product(rows, from);
+        waiting_kind<Arch, dot_family::quad, dot_finish::once, panels> waiting(work);
         const row_segment* const end = work.segments + work.segment_count;
         for (const row_segment* segment = work.segments; segment != end; ++segment) {
             product.at_ = segment->offset;
@@ -84,13 +86,14 @@ public:
             // them from one to the next in vector registers, where they wait for all products before them.
             for (std::size_t left = segment->steps / per_unit; left != 0; --left) {
                 product.add_unit(tile, std::make_index_sequence<per_unit>());
+                waiting.step();
                 product.pass_units(1, from);
             }
             if (const std::size_t rest = segment->steps % per_unit; rest != 0)
                 product.add_steps(tile, rest, std::make_index_sequence<per_unit - 1>());
             product.pass_over(segment->skips_after / unit_bytes, from);
         }
-        tile.store(work.tile);
+        tile.store((*kept).tile);
     }
 
 private:

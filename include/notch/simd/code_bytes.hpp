@@ -1,0 +1,97 @@
+/// @file
+/// What microkernels need that finish their tiles themselves: codes of four registers of numbers, clamped, with a zero point,
+/// and shifts that leave the units of the products alone.
+///
+///     has_code_bytes<Arch>    true where there is
+///     code_bytes<Arch>        byte[i] = min(max(x[i] + zero point, lowest), highest)
+///
+/// So far for AVX-512 BW.
+#pragma once
+
+#include <notch/core/config.hpp>
+#include <notch/simd/arch.hpp>
+#include <notch/simd/int_kernels.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
+namespace notch::simd {
+
+/// Bounds and zero point of codes of eight bits.
+template <class Arch> class code_bytes;
+
+/// True where they exist.
+template <class Arch> inline constexpr bool has_code_bytes = requires { typename code_bytes<Arch>::reg; };
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+/// Of four registers, sixty-four bytes. Signed codes are moved up by 128, and back.
+template <> class code_bytes<avx512bw> {
+public:
+    using reg = __m512i; ///< sixteen numbers, or the codes of four times as many
+
+    code_bytes() = default;
+    /// |zero_point| <= 255.
+    NOTCH_INLINE code_bytes(std::int32_t zero_point, std::int32_t lowest, std::int32_t highest, bool is_signed) noexcept
+        : zero_(_mm512_set1_epi16(static_cast<short>(zero_point + up(is_signed)))),
+          lowest_(_mm512_set1_epi8(bound(lowest, is_signed))), highest_(_mm512_set1_epi8(bound(highest, is_signed))),
+          flip_(_mm512_set1_epi8(static_cast<char>(up(is_signed)))),
+          order_(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
+          packing_does_all_(!is_signed && zero_point == 0 && lowest <= 0 && highest >= 255) {}
+
+    /// The codes of four registers, one behind the other.
+    [[nodiscard]] NOTCH_INLINE reg operator()(reg a, reg b, reg c, reg d) const noexcept {
+        // What does not fit sixteen bits lies beyond all codes, with any zero point.
+        const reg first = _mm512_packs_epi32(a, b);
+        const reg second = _mm512_packs_epi32(c, d);
+        const reg codes = packing_does_all_ ? _mm512_packus_epi16(first, second) : moved(first, second);
+        return _mm512_permutexvar_epi32(order_, codes);
+    }
+    /// Stores codes.
+    static NOTCH_INLINE void store(std::uint8_t* to, reg codes) noexcept { _mm512_storeu_si512(to, codes); }
+
+    /// What `shifted` takes for a shift by a count in [0, 30].
+    [[nodiscard]] static NOTCH_INLINE avx512_ints shift_of(avx512_ints count) noexcept { return count << 23; }
+    /// x / 2^count for x that is 0 or at least 1: the count is taken from the exponent, in its place. A product would run on
+    /// the units that compute dot products.
+    [[nodiscard]] static NOTCH_INLINE avx512_floats shifted(avx512_floats x, avx512_ints shift) noexcept {
+        // The upper half of 0 stays 0.
+        return _mm512_castsi512_ps(_mm512_subs_epu16(_mm512_castps_si512(x.value), shift.value));
+    }
+
+private:
+    static NOTCH_INLINE std::int32_t up(bool is_signed) noexcept { return is_signed ? 128 : 0; }
+    static NOTCH_INLINE char bound(std::int32_t code, bool is_signed) noexcept {
+        return static_cast<char>(std::clamp(code, is_signed ? -128 : 0, is_signed ? 127 : 255) + up(is_signed));
+    }
+    [[nodiscard]] NOTCH_INLINE reg moved(reg first, reg second) const noexcept {
+        const reg codes = _mm512_packus_epi16(_mm512_adds_epi16(first, zero_), _mm512_adds_epi16(second, zero_));
+        return _mm512_xor_si512(_mm512_max_epu8(_mm512_min_epu8(codes, highest_), lowest_), flip_);
+    }
+
+    reg zero_;
+    reg lowest_;
+    reg highest_;
+    reg flip_;
+    reg order_;             ///< four codes in a number: a0 b0 c0 d0 in the first quarter, a1 b1 c1 d1 in the next
+    bool packing_does_all_; ///< codes are all of uint8
+};
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+/// The same.
+template <> class code_bytes<avx512vnni> : public code_bytes<avx512bw> { using code_bytes<avx512bw>::code_bytes; };
+#endif
+
+} // namespace notch::simd
