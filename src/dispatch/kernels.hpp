@@ -46,6 +46,18 @@ template <class Requantize, bool Residual> struct standard_stages {
         });
     }
 
+    /// Describes the stages of some columns.
+    template <simd::lane Lane>
+        requires(!Residual && has_description<Lane, Requantize>)
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
+                                             const column_site<Lane>& site) const noexcept {
+        simd::store_lane<Lane>(codes.add + at, simd::load_lane<Lane>(codes.add + at) + site.each(all.bias));
+        if (!describe_stage<Lane>(requantize, codes, at, site))
+            return false;
+        return at != 0 ||
+               (codes.then_clamp(all.activation.lowest, all.activation.highest) && codes.then_add(all.zero_point));
+    }
+
 private:
     /// Codes are clamped and moved by the zero point; reals leave as they are.
     template <class Lane, class X> NOTCH_INLINE X finished(X x) const noexcept {
@@ -60,9 +72,13 @@ private:
 struct erased_store {
     const void* store;
     void (*call)(const void* store, const std::int32_t* tile, const tile_place& place) noexcept;
+    code_rows (*describes)(const void* store, const tile_place& place, plain_codes& codes) noexcept;
 
     NOTCH_INLINE void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
         call(store, tile, place);
+    }
+    [[nodiscard]] NOTCH_INLINE code_rows describe(const tile_place& place, plain_codes& codes) const noexcept {
+        return describes(store, place, codes);
     }
 };
 
@@ -75,9 +91,14 @@ void run_task_into(const dispatched_product& product, const Stages& stages, std:
     const store_type store(stages, product.problem,
                            job.weights.template section<std::int32_t>(job.weights.header().sums), job.zero_point,
                            static_cast<T*>(product.dst.data), product.dst.row_stride, product.dst.column_stride);
-    const erased_store finish{&store,
+    using to_product = product_store<store_type, Floats>;
+    const to_product to{store};
+    const erased_store finish{&to,
                               [](const void* erased, const std::int32_t* tile, const tile_place& place) noexcept {
-                                  static_cast<const store_type*>(erased)->template finish<Floats>(tile, place);
+                                  (*static_cast<const to_product*>(erased))(tile, place);
+                              },
+                              [](const void* erased, const tile_place& place, plain_codes& codes) noexcept {
+                                  return static_cast<const to_product*>(erased)->describe(place, codes);
                               }};
     gemm_task<Arch, erased_store>(job, finish, memory).run(task);
 }

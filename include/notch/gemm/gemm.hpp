@@ -122,18 +122,6 @@ template <class Epilogue, class T> void check_sums(const char* operation, const 
         raise_integer_sums(operation, weights);
 }
 
-/// The store of a product whose sums are floats, or integers.
-template <class TileStore, bool Floats> struct product_store {
-    const TileStore& tiles;
-
-    void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
-        tiles.template finish<Floats>(tile, place);
-    }
-    [[nodiscard]] code_rows describe(const tile_place& place, plain_codes& codes) const noexcept {
-        return Floats ? code_rows{} : tiles.describe(place, codes);
-    }
-};
-
 /// Runs a planned product whose sums are floats, or integers.
 template <class Arch, bool Floats, class Store>
 void run_with(gemm_job& job, std::string_view name, const Store& store, const gemm_options& options, executor_ref run) {

@@ -201,4 +201,16 @@ private:
     std::ptrdiff_t column_stride_;
 };
 
+/// The store of a product whose sums are floats, or integers.
+template <class TileStore, bool Floats> struct product_store {
+    const TileStore& tiles;
+
+    NOTCH_INLINE void operator()(const std::int32_t* tile, const tile_place& place) const noexcept {
+        tiles.template finish<Floats>(tile, place);
+    }
+    [[nodiscard]] NOTCH_INLINE code_rows describe(const tile_place& place, plain_codes& codes) const noexcept {
+        return Floats ? code_rows{} : tiles.describe(place, codes);
+    }
+};
+
 } // namespace notch::detail
