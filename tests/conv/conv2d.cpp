@@ -3,6 +3,7 @@
 #include "conv/compare.hpp"
 
 #include <notch/conv/conv2d.hpp>
+#include <notch/conv/explain.hpp>
 #include <notch/conv/pack_filters.hpp>
 #include <notch/epilogue/activation.hpp>
 #include <notch/epilogue/add_bias.hpp>
@@ -220,6 +221,40 @@ TEST_CASE("convolutions whose groups share panels", "[conv][short]") {
         REQUIRE(compare(random, b, filter_terms{coarse, any_filters<w8>(random, filters, {1, channels})}, g, result,
                         identity{}, std::int32_t{5}) == "");
     }
+}
+
+TEST_CASE("convolutions whose results side by side share their pixels", "[conv][short]") {
+    using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    sequence random(163);
+    for (int round = 0; round < 60; ++round) {
+        const std::size_t channels = 16 * random.size(1, 2);
+        const extents<4> filters{random.between(0, 1) == 0 ? 16 : random.size(1, 17), channels, random.size(1, 3),
+                                 random.between(0, 9) == 0 ? 2U : 3U};
+        conv_geometry g;
+        g.dilation.h = random.size(1, 2);
+        g.stride.h = random.size(1, 2);
+        g.padding = {random.size(0, 2), random.size(0, 2), random.size(0, 2), random.size(0, 2)};
+        const extents<4> images{random.size(1, 2), random.size(5, 7), random.size(5, 31), channels};
+        const extents<4> result = conv_extents(images, filters, g);
+        const any_images<std::uint8_t> a(random, images);
+        const any_images<std::int8_t> b(random, images);
+        INFO("round " << round);
+        const auto plain = shift_requantize<>{1} | relu{};
+        REQUIRE(compare(random, a, any_filters<w8>(random, filters, {1, channels}), g, result, plain,
+                        std::uint8_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<pot_blocks4>(random, filters, {3, 16}, 1), g, result, plain,
+                        std::uint8_t{5}) == "");
+        REQUIRE(compare(random, a, any_filters<pot_blocks8>(random, filters, {3, 16}, 6), g, result, identity{},
+                        std::int32_t{5}) == "");
+        REQUIRE(compare(random, b, any_filters<affine2>(random, filters, {3, channels}, 3), g, result, identity{},
+                        std::int32_t{5}) == "");
+    }
+#if defined(__AVX512VNNI__)
+    const conv_geometry padded{.padding = {1, 1, 1, 1}};
+    const packed_filters filters = pack_filters(any_filters<w8>(random, {16, 16, 3, 3}, {1, 16}), padded);
+    CHECK(explain<simd::avx512vnni>(filters, {1, 32, 32, 16}, padded).find("share their pixels") != std::string::npos);
+    CHECK(explain<simd::avx512vnni>(filters, {1, 8, 8, 16}, padded).find("share their pixels") == std::string::npos);
+#endif
 }
 
 TEST_CASE("convolutions with channel orders, and of two terms", "[conv][short]") {

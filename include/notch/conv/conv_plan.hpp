@@ -126,7 +126,9 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     const kernel_choice& choice = job.product.choice;
     gemm_blocking& cut = job.product.cut;
     cut.tile_panels = job.filters->groups() > 1 ? 1 : traits.panels_of_tile(head.panels(), choice.finish);
-    cut.tile_rows = choice.panel_groups > 1 ? group_rows : traits.rows_of_tile(cut.tile_panels, choice.finish);
+    cut.tile_rows = choice.slides             ? sliding_rows
+                    : choice.panel_groups > 1 ? group_rows
+                                              : traits.rows_of_tile(cut.tile_panels, choice.finish);
     cut.groups = ceil_div(head.panels(), cut.tile_panels);
     cut.copies_panels = !panels_in_place(head, choice); // numbers of depth blocks, where codes are unpacked in tiles
     cut.copies_rows = !job.in_place;
@@ -163,6 +165,9 @@ NOTCH_INLINE void cut_convolution(conv_job& job, const kernel_traits& traits, st
     job.task_bytes = job.table_bytes + cut.row_bytes + cut.sum_bytes + panels;
 }
 
+/// Rows of a tile from which on results side by side gain: sums of fewer wait for each other.
+inline constexpr std::size_t least_sliding_rows = 9;
+
 /// Steps of a dot product from which on unpacking in tiles is faster than expanding for all pixels of a block.
 inline constexpr std::size_t least_unpacked_steps = 64;
 
@@ -180,6 +185,22 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
     choice = choose_kernel(traits, head, filters.pieces(), unlimited_steps * traits.tile_panels);
     choice.unpacks = true;
     choice.part_bytes = numbers;
+}
+
+/// Lets results side by side share their pixels, where outputs fill one panel only. Kernel and panels have been chosen.
+NOTCH_INLINE void choose_sliding(conv_job& job, const kernel_traits& traits) noexcept {
+    const packed_filters& filters = *job.filters;
+    const packed_header& head = job.product.weights.header();
+    kernel_choice& choice = job.product.choice;
+    const extents<4>& shape = filters.shape();
+    const std::size_t width = job.result[2];
+    choice.slides = traits.slides && choice.family == dot_family::quad && choice.finish == dot_finish::once &&
+                    choice.parts == 1 && head.panels() == 1 && head.terms == 1 && filters.groups() == 1 &&
+                    filters.joined() && shape[3] == sliding_taps && job.geometry.stride.w == 1 &&
+                    job.geometry.dilation.w == 1 && filters.block() == sliding_pixel_steps * step_inputs &&
+                    shape[1] % filters.block() == 0 && width / ceil_div(width, sliding_rows) >= least_sliding_rows;
+    if (choice.slides)
+        job.product.line_rows = width;
 }
 
 /// Plans a convolution for an instruction set of some traits. Geometry and extents have been checked. Raises range_error where
@@ -202,6 +223,7 @@ NOTCH_INLINE void choose_unpacking(kernel_choice& choice, const kernel_traits& t
     }
     job.product.zero_point = operand_zero_point(job.product.choice, image.is_signed, image.zero_point);
     if (!takes_transformed(job, traits) || !cut_transformed(job, traits, tasks)) {
+        choose_sliding(job, traits);
         place_operand(job);
         check_band(job);
         find_windows(job);

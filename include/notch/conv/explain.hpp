@@ -55,6 +55,7 @@ inline constexpr std::uint8_t no_image = 0;
                        job.product.choice.unpacks ? "unpacked by the kernels"
                        : cut.copies_panels        ? "expanded"
                                                   : "read in place",
+                       job.product.choice.slides ? "; results side by side share their pixels" : "",
                        job.segment_lists() > 1 ? "; at the edges taps that meet padding only are left out" : "");
     return line +
            text("; workspace ", unaligned_workspace(job.workspace()), " bytes (", counted(cut.tasks(), "task"), ')');

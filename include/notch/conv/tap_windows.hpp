@@ -52,7 +52,7 @@ NOTCH_INLINE void find_windows(conv_job& job) noexcept {
     const extents<4>& shape = filters.shape();
     const conv_geometry& g = job.geometry;
     job.line_edges = find_edges(job.image.shape[1], job.result[1], shape[2], g.stride.h, g.dilation.h, g.padding.top);
-    if (!filters.joined() || filters.block() % step_inputs == 0)
+    if (!choice.slides && (!filters.joined() || filters.block() % step_inputs == 0))
         job.column_edges =
             find_edges(job.image.shape[2], job.result[2], shape[3], g.stride.w, g.dilation.w, g.padding.left);
 }

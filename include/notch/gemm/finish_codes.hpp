@@ -1,7 +1,7 @@
 /// @file
 /// Tiles whose epilogue is plain (epilogue/plain_codes.hpp), from sums to codes, while the next one is computed.
 ///
-/// Four registers of sums make a block, a row of four panels, which becomes a register of codes. Microkernels finish a block of the tile before
+/// Four registers of sums make a block, a row of four panels or four rows of one, which becomes a register of codes. Microkernels finish a block of the tile before
 /// theirs every few steps: its additions and shifts run on units that products leave idle. All of a tile at a time they
 /// would not, because the processor does not look that far ahead.
 #pragma once
@@ -26,10 +26,18 @@ template <class Arch> struct finish_numbers : plain_codes {
     alignas(64) std::int32_t odd[most_columns];  ///< 1 where a shift rounds
     simd::code_bytes<Arch> bytes;
 
-    /// Completes the numbers of the columns of a block.
-    void complete(bool is_signed) noexcept {
+    /// Completes the numbers of a block, from those of some columns for each of its rows.
+    void complete(std::size_t columns, bool is_signed) noexcept {
         using lane = simd::lane_of<Arch>;
-        for (std::size_t at = 0; at < most_columns && how != scaling::product; at += simd::lane_width<lane>) {
+        constexpr std::size_t width = simd::lane_width<lane>;
+        for (std::size_t at = columns; at < most_columns; at += width) {
+            simd::store_lane<lane>(add + at, simd::load_lane<lane>(add + at - columns));
+            if (how == scaling::product)
+                simd::store_floats(factors + at, simd::load_floats<lane>(factors + at - columns));
+            else
+                simd::store_lane<lane>(shifts + at, simd::load_lane<lane>(shifts + at - columns));
+        }
+        for (std::size_t at = 0; at < most_columns && how != scaling::product; at += width) {
             const auto shift = simd::load_lane<lane>(shifts + at);
             const auto low = low_bits<lane>(shift);
             simd::store_lane<lane>(half + at, low >> 1);
@@ -92,9 +100,11 @@ template <class Arch> [[nodiscard]] NOTCH_INLINE auto codes_of_block(const code_
     return how->bytes(of[0].value, of[1].value, of[2].value, of[3].value);
 }
 
-/// Stores the codes of the next block.
-template <class Arch, class Codes> NOTCH_INLINE void store_block(code_finish& finish, const Codes& codes) noexcept {
-    simd::code_bytes<Arch>::store(finish.rows[finish.done], codes);
+/// Stores the codes of the next block, of tiles of some panels.
+template <class Arch, std::size_t Panels, class Codes>
+NOTCH_INLINE void store_block(code_finish& finish, const Codes& codes) noexcept {
+    constexpr std::size_t rows = block_registers / Panels;
+    simd::code_bytes<Arch>::template store<rows>(finish.rows + finish.done * rows, codes);
     ++finish.done;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <notch/core/config.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/gemm/finish_codes.hpp>
 #include <notch/gemm/microkernel.hpp>
 #include <notch/gemm/store_tile.hpp>
@@ -24,7 +25,9 @@ struct row_window {
 };
 
 /// Tiles of a window that microkernels finish, one after the other, each while the next one is computed.
-template <class Arch, std::size_t MostRows> class finishing_rows {
+template <class Arch, std::size_t Panels, std::size_t MostRows> class finishing_rows {
+    static constexpr std::size_t block_rows = block_registers / Panels;
+
 public:
     explicit finishing_rows(const row_window& window) noexcept : window_(window), row_(window.row) {}
 
@@ -33,12 +36,12 @@ public:
         to_ = store.describe(place, numbers_);
         if (to_.first == nullptr)
             return false;
-        numbers_.complete(to_.is_signed);
+        numbers_.complete(place.columns, to_.is_signed);
         return true;
     }
     /// Spreads the blocks of a tile over the steps of another.
     void set_interval(std::size_t steps, std::size_t rows) noexcept {
-        interval_ = std::max<std::size_t>(steps / std::max<std::size_t>(rows, 1), 1);
+        interval_ = std::max<std::size_t>(steps / std::max<std::size_t>(ceil_div(rows, block_rows), 1), 1);
     }
     /// The tile of the next rows, for the one behind it. What is left of the tile before it is finished.
     [[nodiscard]] code_finish* next(const std::int32_t* sums, std::size_t rows) noexcept {
@@ -51,13 +54,15 @@ public:
                 row_ += window_.pitch - window_.width;
             }
         }
-        finish_ = {&numbers_, sums, pointers_, 0, rows, interval_};
+        for (std::size_t r = rows; r % block_rows != 0; ++r)
+            pointers_[r] = nowhere_;
+        finish_ = {&numbers_, sums, pointers_, 0, ceil_div(rows, block_rows), interval_};
         return &finish_;
     }
     /// The last tile.
     void rest() noexcept {
         while (!finish_.is_done())
-            store_block<Arch>(finish_, codes_of_block<Arch>(finish_));
+            store_block<Arch, Panels>(finish_, codes_of_block<Arch>(finish_));
     }
 
 private:
@@ -67,7 +72,8 @@ private:
     std::size_t interval_ = 1;
     code_rows to_{};
     code_finish finish_{};
-    std::uint8_t* pointers_[MostRows];
+    std::uint8_t* pointers_[MostRows + block_rows - 1];
+    std::uint8_t nowhere_[panel_columns]; ///< of rows that are not there
     finish_numbers<Arch> numbers_;
 };
 

@@ -195,7 +195,7 @@ struct nothing_waits {
 };
 
 /// Blocks of the tile before this one, which are finished between the steps.
-template <class Arch> class waiting_blocks {
+template <class Arch, std::size_t Panels> class waiting_blocks {
 public:
     NOTCH_INLINE explicit waiting_blocks(const tile_work& work) noexcept : finish_(work.finish) { wait(); }
     /// Behind each step.
@@ -203,7 +203,7 @@ public:
         if (--left_ == 0) [[unlikely]] { // or registers of the products would be moved
             const auto codes = codes_of_block<Arch>(*finish_);
             keep(finish_);
-            store_block<Arch>(*finish_, codes);
+            store_block<Arch, Panels>(*finish_, codes);
             wait();
         }
     }
@@ -234,7 +234,7 @@ private:
 /// What is finished between the steps.
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
 using waiting_kind =
-    std::conditional_t<finishes_codes<Arch, Family, Finish, Panels>(), waiting_blocks<Arch>, nothing_waits>;
+    std::conditional_t<finishes_codes<Arch, Family, Finish, Panels>(), waiting_blocks<Arch, Panels>, nothing_waits>;
 
 /// Adds the steps of a segment to the sums and moves the panels on.
 template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels, class Waiting>

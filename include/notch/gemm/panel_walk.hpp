@@ -9,6 +9,7 @@
 #include <notch/gemm/kernel_list.hpp>
 #include <notch/gemm/panel_operand.hpp>
 #include <notch/gemm/row_operand.hpp>
+#include <notch/gemm/sliding_kernel.hpp>
 #include <notch/gemm/store_tile.hpp>
 #include <notch/gemm/unpacking_kernel.hpp>
 
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace notch::detail {
 
@@ -92,6 +94,7 @@ struct gemm_job {
     activation_rows rows{};
     const row_segment* segments = nullptr;
     std::int32_t zero_point = 0; ///< of the row operands
+    std::size_t line_rows = 0;   ///< results side by side, where kernels slide
 };
 
 /// Columns of a group of panels that are wanted.
@@ -104,12 +107,13 @@ struct column_range {
 template <class Arch, class Store> class panel_walk {
     using ops = simd::int_ops<Arch>;
     static constexpr kernel_traits traits = kernel_traits_of<Arch>;
-    static constexpr std::size_t most_rows = std::max({traits.tile_rows, traits.narrow_rows, traits.shift_rows});
+    static constexpr std::size_t most_rows =
+        std::max({traits.tile_rows, traits.narrow_rows, traits.shift_rows, traits.slides ? sliding_rows : 0});
     static constexpr std::size_t most_panels = traits.tile_panels;
     /// Sums that are finished together, as whole tiles: what the epilogue knows of their columns is found once for all of
     /// them. They stay in the first-level cache.
     static constexpr std::size_t stored_sums =
-        std::max(std::size_t{3} << 10, 2 * most_rows * most_panels * panel_columns);
+        std::max(std::size_t{3} << 10, 2 * (most_rows + 3) * most_panels * panel_columns);
 
 public:
     /// `memory`: of a task, behind its rows.
@@ -237,18 +241,24 @@ private:
             std::min<std::size_t>(stride, head_.outputs - first_panel * panel_columns) - wanted_.first, wanted_.count);
         place.stride = stride;
         place.lacking = window.lacking;
-        // Tiles of like size: the first ones have a row more.
-        const std::size_t largest =
-            job_.choice.panel_groups > 1 ? group_rows : traits.rows_of_tile(panels, job_.choice.finish);
+        // Tiles of like size, of a line where kernels slide: the first ones have a row more.
+        const bool slides = has_sliding_kernels<Arch> && job_.choice.slides;
+        const std::size_t largest = slides                         ? sliding_rows
+                                    : job_.choice.panel_groups > 1 ? group_rows
+                                                                   : traits.rows_of_tile(panels, job_.choice.finish);
         const std::size_t rows = window.rows;
-        const std::size_t tile_count = ceil_div(rows, largest);
-        const std::size_t least = rows / std::max<std::size_t>(tile_count, 1);
-        const std::size_t longer = rows - least * tile_count;
+        const std::size_t line = slides ? job_.line_rows : rows;
+        const std::size_t line_tiles = ceil_div(line, largest);
+        const std::size_t tile_count = line_tiles * (slides ? rows / line : 1);
+        const std::size_t least = line / std::max<std::size_t>(line_tiles, 1);
+        const std::size_t longer = line - least * line_tiles;
         tile_kernel kernels[2] = {};
         unpacking_kernel unpacking[2] = {};
         for (std::size_t more = 0; more < 2; ++more) {
             const std::size_t tile_rows = std::clamp<std::size_t>(least + more, 1, largest);
-            if (job_.choice.panel_groups > 1)
+            if (slides)
+                kernels[more] = sliding_kernel(tile_rows);
+            else if (job_.choice.panel_groups > 1)
                 kernels[more] = group_kernel(tile_rows);
             else if (codes == nullptr)
                 kernels[more] = find_kernel<Arch>(job_.choice, panels, tile_rows);
@@ -258,7 +268,8 @@ private:
         const bool waits = !part.first || !part.last;
         std::int32_t* const waiting = sum_memory_ + number * stride;
         const auto compute = [&](std::size_t t, std::size_t begin, std::int32_t* to) NOTCH_LAMBDA_INLINE {
-            const std::size_t tile_rows = least + (t < longer ? 1 : 0);
+            const std::size_t more = t % std::max<std::size_t>(line_tiles, 1) < longer ? 1 : 0;
+            const std::size_t tile_rows = least + more;
             if constexpr (requires { operand.list; })
                 work.rows = operand.list + number + begin;
             else
@@ -267,25 +278,29 @@ private:
                         one_by_one(operand(number + begin + r)); // or they would wait for the units that multiply
             work.tile = waits ? waiting + begin * stride : to;
             if (codes != nullptr)
-                unpacking[t < longer ? 1 : 0](work, *codes);
+                unpacking[more](work, *codes);
             else
-                kernels[t < longer ? 1 : 0](work);
+                kernels[more](work);
             return tile_rows;
         };
-        if constexpr (finishes_codes<Arch, dot_family::quad, dot_finish::once, most_panels>()) {
-            if (part.last && panels == most_panels && place.columns == stride && sums_stay_in_registers()) {
-                finishing_rows<Arch, most_rows> end(window);
-                if (end.prepare(store_, place)) {
-                    end.set_interval(times_asked(segments, count, codes), least + (longer != 0 ? 1 : 0));
-                    for (std::size_t t = 0, begin = 0; t < tile_count; ++t) {
-                        const std::size_t some = compute(t, begin, tiles + t % 2 * ((largest + 1) * stride));
-                        work.finish = end.next(work.tile, some);
-                        begin += some;
-                    }
-                    end.rest();
-                    return;
-                }
+        const auto finish = [&]<std::size_t Panels>(std::integral_constant<std::size_t, Panels>) {
+            finishing_rows<Arch, Panels, most_rows> end(window);
+            if (!end.prepare(store_, place))
+                return false;
+            end.set_interval(times_asked(segments, count, codes), least + (longer != 0 ? 1 : 0));
+            for (std::size_t t = 0, begin = 0; t < tile_count; ++t) {
+                const std::size_t some = compute(t, begin, tiles + t % 2 * ((largest + 3) * stride));
+                work.finish = end.next(work.tile, some);
+                begin += some;
             }
+            end.rest();
+            return true;
+        };
+        if constexpr (finishes_codes<Arch, dot_family::quad, dot_finish::once, most_panels>()) {
+            if (part.last && place.columns == stride && sums_stay_in_registers())
+                if ((panels == most_panels && finish(std::integral_constant<std::size_t, most_panels>())) ||
+                    (slides && finish(std::integral_constant<std::size_t, 1>())))
+                    return;
         }
         const std::size_t stored_rows = stored_sums / stride;
         std::size_t stored = 0; // rows
@@ -303,14 +318,22 @@ private:
         const kernel_choice& choice = job_.choice;
         return choice.family != dot_family::chain && choice.finish == dot_finish::once && choice.panel_groups == 1;
     }
-    /// How often a microkernel asks what waits: after each step, or each unit of codes.
+    /// How often a microkernel asks what waits: after each step, each unit of codes, or each step of all taps.
     [[nodiscard]] std::size_t times_asked(const row_segment* segments, std::size_t count,
                                           const unpack_work* codes) const noexcept {
-        const std::size_t together = codes == nullptr ? 1 : 8 / head_.bits;
+        const std::size_t together = job_.choice.slides ? sliding_taps : codes == nullptr ? 1 : 8 / head_.bits;
         std::size_t times = 0;
         for (std::size_t i = 0; i < count; ++i)
             times += segments[i].steps / together;
         return times;
+    }
+
+    /// The kernel of results side by side.
+    [[nodiscard]] tile_kernel sliding_kernel(std::size_t rows) const noexcept {
+        if constexpr (has_sliding_kernels<Arch>)
+            return find_sliding_kernel<Arch>(rows);
+        else
+            return nullptr; // never planned
     }
 
     /// The kernel of panels that groups share.

@@ -31,6 +31,7 @@ struct kernel_choice {
     bool reads_shifts =
         false;            ///< runs are depth blocks, shifted by what the packed weights hold: panels are not copied
     bool unpacks = false; ///< codes are unpacked by the microkernels, all segments at once: conv/conv_plan.hpp
+    bool slides = false;  ///< results side by side share their pixels: gemm/sliding_kernel.hpp
     std::size_t panel_groups = 1;   ///< groups of channels whose outputs share a panel and are computed together
     std::size_t group_channels = 0; ///< of each of these
     /// Of one length, of a depth block, that rows hold apart; 0: all blocks stand side by side.
@@ -75,6 +76,7 @@ struct kernel_traits {
     std::size_t shift_rows = 0;   ///< of such a tile
     bool unpacks = false;         ///< has microkernels that unpack codes: gemm/unpacking_kernel.hpp
     bool joins_groups = false;    ///< has microkernels for several groups of channels: gemm/group_kernel.hpp
+    bool slides = false;          ///< has microkernels for results side by side: gemm/sliding_kernel.hpp
 
     /// Panels of a tile where there are some: the largest tile, two, or one.
     [[nodiscard]] NOTCH_INLINE constexpr std::size_t panels_of_tile(std::size_t panels,
@@ -121,12 +123,25 @@ inline constexpr bool has_group_kernels = requires(const void* from, typename si
     simd::int_ops<Arch>::shuffle16(simd::int_ops<Arch>::repeat16(from), r);
 };
 
+/// True for instruction sets with microkernels for results side by side.
+template <class Arch>
+inline constexpr bool has_sliding_kernels = has_unpacking_kernels<Arch>&& simd::has_code_bytes<Arch>;
+
+/// Rows of a tile whose rows are results side by side, at most: registers for their sums, for two more pixels, and for weights.
+inline constexpr std::size_t sliding_rows = 14;
+
 /// The traits of an instruction set that this translation unit is compiled for.
 template <class Arch>
-inline constexpr kernel_traits kernel_traits_of{
-    simd::int_ops<Arch>::has_quad8,       simd::int_ops<Arch>::signed_rows,      simd::int_ops<Arch>::tile_rows,
-    simd::int_ops<Arch>::tile_panels,     narrow_rows_of<simd::int_ops<Arch>>(), shift_panels_of<simd::int_ops<Arch>>(),
-    shift_rows_of<simd::int_ops<Arch>>(), has_unpacking_kernels<Arch>,           has_group_kernels<Arch>};
+inline constexpr kernel_traits kernel_traits_of{simd::int_ops<Arch>::has_quad8,
+                                                simd::int_ops<Arch>::signed_rows,
+                                                simd::int_ops<Arch>::tile_rows,
+                                                simd::int_ops<Arch>::tile_panels,
+                                                narrow_rows_of<simd::int_ops<Arch>>(),
+                                                shift_panels_of<simd::int_ops<Arch>>(),
+                                                shift_rows_of<simd::int_ops<Arch>>(),
+                                                has_unpacking_kernels<Arch>,
+                                                has_group_kernels<Arch>,
+                                                has_sliding_kernels<Arch>};
 
 /// True where the packed bytes of a panel are its operand.
 [[nodiscard]] NOTCH_INLINE bool panels_in_place(const packed_header& head, const kernel_choice& choice) noexcept {

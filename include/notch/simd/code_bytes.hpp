@@ -57,8 +57,18 @@ public:
         const reg codes = packing_does_all_ ? _mm512_packus_epi16(first, second) : moved(first, second);
         return _mm512_permutexvar_epi32(order_, codes);
     }
-    /// Stores codes.
-    static NOTCH_INLINE void store(std::uint8_t* to, reg codes) noexcept { _mm512_storeu_si512(to, codes); }
+    /// Stores the codes of one row, or of four.
+    template <std::size_t Rows> static NOTCH_INLINE void store(std::uint8_t* const* rows, reg codes) noexcept {
+        static_assert(Rows == 1 || Rows == 4);
+        if constexpr (Rows == 1) {
+            _mm512_storeu_si512(rows[0], codes);
+        } else {
+            store_quarter(rows[0], _mm512_castsi512_si128(codes));
+            store_quarter(rows[1], _mm512_extracti32x4_epi32(codes, 1));
+            store_quarter(rows[2], _mm512_extracti32x4_epi32(codes, 2));
+            store_quarter(rows[3], _mm512_extracti32x4_epi32(codes, 3));
+        }
+    }
 
     /// What `shifted` takes for a shift by a count in [0, 30].
     [[nodiscard]] static NOTCH_INLINE avx512_ints shift_of(avx512_ints count) noexcept { return count << 23; }
@@ -70,6 +80,9 @@ public:
     }
 
 private:
+    static NOTCH_INLINE void store_quarter(std::uint8_t* to, __m128i codes) noexcept {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to), codes);
+    }
     static NOTCH_INLINE std::int32_t up(bool is_signed) noexcept { return is_signed ? 128 : 0; }
     static NOTCH_INLINE char bound(std::int32_t code, bool is_signed) noexcept {
         return static_cast<char>(std::clamp(code, is_signed ? -128 : 0, is_signed ? 127 : 255) + up(is_signed));
