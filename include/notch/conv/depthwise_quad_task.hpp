@@ -6,6 +6,7 @@
 #include <notch/conv/depthwise_quad_line.hpp>
 #include <notch/conv/depthwise_quad_source.hpp>
 #include <notch/conv/depthwise_source.hpp>
+#include <notch/conv/depthwise_store.hpp>
 #include <notch/conv/packed_depthwise.hpp>
 #include <notch/core/config.hpp>
 #include <notch/gemm/blocking.hpp>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace notch::detail {
 
@@ -131,8 +133,29 @@ private:
         work_.weights = weights_ + group * cut_.group_panels * quad_weight_bytes;
         work_.panels = ceil_div(outputs, channels);
         work_.sums_stride = panels * channels;
+        work_.numbers = nullptr;
+        if constexpr (simd::has_code_bytes<Arch>) {
+            if (outputs % channels == 0 && prepare_codes(image, y, x, first, outputs)) {
+                kernel_(work_);
+                return;
+            }
+        }
         kernel_(work_);
         store_(tile_, image, y, x, work_.lines, work_.count, first, outputs, work_.sums_stride);
+    }
+
+    /// Lets the kernel store codes, from a pixel on. False where the epilogue is not plain.
+    [[nodiscard]] bool prepare_codes(std::size_t image, std::size_t y, std::size_t x, std::size_t first,
+                                     std::size_t outputs) noexcept {
+        const code_pixels to = store_.describe(image, y, x, first, outputs, numbers_);
+        if (to.first == nullptr || numbers_.how == plain_codes::scaling::shift)
+            return false;
+        numbers_.complete(outputs, to.is_signed);
+        work_.numbers = &numbers_;
+        work_.codes = to.first;
+        work_.pixel_step = to.pixel_step;
+        work_.line_step = to.line_step;
+        return true;
     }
 
     const depthwise_job& job_;
@@ -148,6 +171,8 @@ private:
     depthwise_quad_lines_source from_{};
     std::size_t first_group_ = 0;
     std::size_t group_count_ = 0;
+    struct nothing {};
+    std::conditional_t<simd::has_code_bytes<Arch>, finish_numbers<Arch>, nothing> numbers_; ///< of a group
 };
 
 } // namespace notch::detail

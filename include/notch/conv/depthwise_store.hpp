@@ -16,6 +16,14 @@
 
 namespace notch::detail {
 
+/// Where the codes of some outputs go, from a pixel on.
+struct code_pixels {
+    std::uint8_t* first = nullptr; ///< null: nowhere
+    std::ptrdiff_t pixel_step = 0;
+    std::ptrdiff_t line_step = 0;
+    bool is_signed = false;
+};
+
 /// Stores tiles of sums: sums, the place of the first one, lines and columns of the tile, first output channel, how many
 /// there are, and what lies between the sums of two pixels.
 template <class Arch, class Epilogue, class T> class depthwise_store {
@@ -34,6 +42,16 @@ public:
         }
         for (std::size_t i = 0; i < lines; ++i)
             finish(tile + i * columns * tile_stride, image, y + i, x, columns, output, outputs, tile_stride);
+    }
+
+    /// Where kernels may store codes that are made of sums as `codes` says, see epilogue/plain_codes.hpp: those of some
+    /// outputs, from a pixel on.
+    [[nodiscard]] code_pixels describe(std::size_t image, std::size_t y, std::size_t x, std::size_t output,
+                                       std::size_t outputs, plain_codes& codes) const noexcept {
+        const tile_store<Arch, Epilogue, T> store(epilogue_, problem_, sums_, 0, pixel_of(dst_, image, y, x),
+                                                  dst_.stride(2), column_stride_);
+        const code_rows rows = store.describe({0, 0, output, outputs, outputs}, codes);
+        return {rows.first, dst_.stride(2), dst_.stride(1), rows.is_signed};
     }
 
 private:

@@ -35,6 +35,13 @@ struct plain_codes {
     std::int32_t lowest = -(1 << 30);              ///< no code is smaller
     std::int32_t highest = 1 << 30;                ///< no code is larger
 
+    /// Forgets what is there.
+    void clear() noexcept {
+        how = scaling::none;
+        zero_point = 0;
+        lowest = -(1 << 30);
+        highest = 1 << 30;
+    }
     /// A clamp behind what is there. False where sums have not been scaled.
     [[nodiscard]] bool then_clamp(std::int32_t low, std::int32_t high) noexcept {
         lowest = std::clamp(lowest, low, high);

@@ -39,11 +39,13 @@ template <class Arch> struct finish_numbers : plain_codes {
         }
         for (std::size_t at = 0; at < most_columns && how != scaling::product; at += width) {
             const auto shift = simd::load_lane<lane>(shifts + at);
+            if (how == scaling::short_shift) {
+                simd::store_lane<lane>(shifts + at, simd::code_bytes<Arch>::shift_of(shift));
+                continue;
+            }
             const auto low = low_bits<lane>(shift);
             simd::store_lane<lane>(half + at, low >> 1);
             simd::store_lane<lane>(odd + at, low & lane(1));
-            if (how == scaling::short_shift)
-                simd::store_lane<lane>(shifts + at, simd::code_bytes<Arch>::shift_of(shift));
         }
         bytes = simd::code_bytes<Arch>(zero_point, lowest, highest, is_signed);
     }

@@ -107,6 +107,7 @@ public:
         if constexpr (simd::has_code_bytes<Arch> && sizeof(T) == 1 && has_description<lane, Epilogue>) {
             if (column_stride_ != 1)
                 return {};
+            codes.clear();
             for (std::size_t at = 0; at < place.columns; at += width) {
                 codes.how = plain_codes::scaling::none;
                 const std::size_t column = place.column + at;

@@ -47,15 +47,18 @@ public:
           lowest_(_mm512_set1_epi8(bound(lowest, is_signed))), highest_(_mm512_set1_epi8(bound(highest, is_signed))),
           flip_(_mm512_set1_epi8(static_cast<char>(up(is_signed)))),
           order_(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
+          row_order_(_mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15)),
           packing_does_all_(!is_signed && zero_point == 0 && lowest <= 0 && highest >= 255) {}
 
     /// The codes of four registers, one behind the other.
     [[nodiscard]] NOTCH_INLINE reg operator()(reg a, reg b, reg c, reg d) const noexcept {
-        // What does not fit sixteen bits lies beyond all codes, with any zero point.
-        const reg first = _mm512_packs_epi32(a, b);
-        const reg second = _mm512_packs_epi32(c, d);
-        const reg codes = packing_does_all_ ? _mm512_packus_epi16(first, second) : moved(first, second);
-        return _mm512_permutexvar_epi32(order_, codes);
+        return _mm512_permutexvar_epi32(order_, packed(words(a, b), words(c, d)));
+    }
+    /// Numbers of sixteen bits, for `rows`. What does not fit them lies beyond all codes, with any zero point.
+    [[nodiscard]] static NOTCH_INLINE reg words(reg a, reg b) noexcept { return _mm512_packs_epi32(a, b); }
+    /// The codes of two rows, from words(first row, second row) of their first and of their second sixteen columns.
+    [[nodiscard]] NOTCH_INLINE reg rows(reg left, reg right) const noexcept {
+        return _mm512_permutexvar_epi32(row_order_, packed(left, right));
     }
     /// Stores the codes of one row, or of four.
     template <std::size_t Rows> static NOTCH_INLINE void store(std::uint8_t* const* rows, reg codes) noexcept {
@@ -79,6 +82,17 @@ public:
         return _mm512_castsi512_ps(_mm512_subs_epu16(_mm512_castps_si512(x.value), shift.value));
     }
 
+    /// Stores the codes of one half: a row of `rows`, of 16 or 32 columns.
+    template <std::size_t Columns, bool Second>
+    static NOTCH_INLINE void store_row(std::uint8_t* to, reg codes) noexcept {
+        static_assert(Columns == 16 || Columns == 32);
+        const __m256i half = Second ? _mm512_extracti64x4_epi64(codes, 1) : _mm512_castsi512_si256(codes);
+        if constexpr (Columns == 32)
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), half);
+        else
+            store_quarter(to, _mm256_castsi256_si128(half));
+    }
+
 private:
     static NOTCH_INLINE void store_quarter(std::uint8_t* to, __m128i codes) noexcept {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(to), codes);
@@ -86,6 +100,9 @@ private:
     static NOTCH_INLINE std::int32_t up(bool is_signed) noexcept { return is_signed ? 128 : 0; }
     static NOTCH_INLINE char bound(std::int32_t code, bool is_signed) noexcept {
         return static_cast<char>(std::clamp(code, is_signed ? -128 : 0, is_signed ? 127 : 255) + up(is_signed));
+    }
+    [[nodiscard]] NOTCH_INLINE reg packed(reg first, reg second) const noexcept {
+        return packing_does_all_ ? _mm512_packus_epi16(first, second) : moved(first, second);
     }
     [[nodiscard]] NOTCH_INLINE reg moved(reg first, reg second) const noexcept {
         const reg codes = _mm512_packus_epi16(_mm512_adds_epi16(first, zero_), _mm512_adds_epi16(second, zero_));
@@ -97,6 +114,7 @@ private:
     reg highest_;
     reg flip_;
     reg order_;             ///< four codes in a number: a0 b0 c0 d0 in the first quarter, a1 b1 c1 d1 in the next
+    reg row_order_;         ///< a0 c0 b0 d0 ..., where the rows are a b and c d
     bool packing_does_all_; ///< codes are all of uint8
 };
 #if defined(__GNUC__) && !defined(__clang__)
