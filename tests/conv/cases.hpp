@@ -7,6 +7,7 @@
 
 #include <notch/conv/geometry.hpp>
 #include <notch/conv/image.hpp>
+#include <notch/simd/arch.hpp>
 
 #include <array>
 #include <cstddef>
@@ -64,6 +65,14 @@ private:
     std::vector<T> memory_;
     std::size_t first_ = 0;
 };
+
+/// True for instruction sets that this program tests. Where another one is built for AVX2, it leaves that and weaker ones to it.
+template <class Arch>
+#if defined(ONLY_BEYOND_AVX2)
+inline constexpr bool is_tested = simd::compiled_for<Arch> && !simd::extends<simd::avx2, Arch>;
+#else
+inline constexpr bool is_tested = simd::compiled_for<Arch>;
+#endif
 
 /// What codes are like.
 enum class filling { random, lowest, highest };

@@ -16,10 +16,10 @@
 
 namespace conv_cases {
 
-/// Calls f(arch) for every instruction set of the flags.
+/// Calls f(arch) for every instruction set that is tested.
 template <class F, class... Archs> void for_each_arch_of(const F& f, simd::arch_list<Archs...>) {
     const auto visit = [&]<class Arch>(Arch arch) {
-        if constexpr (simd::compiled_for<Arch>)
+        if constexpr (is_tested<Arch>)
             f(arch);
     };
     (visit(Archs{}), ...);

@@ -139,7 +139,7 @@ std::string compare_all(sequence& random, const any_images<T>& images, const qua
     const std::vector<std::int64_t> sums = plain_sums(images, w, g, result);
     std::string wrong;
     const auto run = [&]<class Arch>(Arch) {
-        if constexpr (simd::compiled_for<Arch>)
+        if constexpr (is_tested<Arch>)
             if (wrong.empty()) {
                 wrong = compare<Arch>(random, images, w, packed, g, result, sums);
                 if (!wrong.empty())
@@ -307,7 +307,7 @@ TEST_CASE("depthwise convolutions stay inside images and results", "[conv][depth
     sequence random(13);
     const auto every = [&]<class... Arch>(simd::arch_list<Arch...>) {
         const auto run = [&]<class A>(A) {
-            if constexpr (simd::compiled_for<A>)
+            if constexpr (is_tested<A>)
                 for (std::size_t channels = 1; channels <= 50; ++channels)
                     for (const guarded::side side : {guarded::side::front, guarded::side::back}) {
                         INFO(channels << " channels");
@@ -406,7 +406,7 @@ TEST_CASE("a depthwise workspace that cannot be addressed is a range_error", "[c
     const conv_geometry g{{1, 1U << 30}, {1U << 30, 1}, {most, most, most, most}, 16};
     const auto every = [&]<class... Arch>(simd::arch_list<Arch...>) {
         const auto run = [&]<class A>(A) {
-            if constexpr (simd::compiled_for<A>)
+            if constexpr (is_tested<A>)
                 CHECK_THAT(message_of<range_error>(
                                [&] { static_cast<void>(depthwise_workspace<A>(images.plain(), packed, g)); }),
                            containing("a block of the result takes 2147483649 lines of ") &&
@@ -426,7 +426,7 @@ TEST_CASE("no images are planned for any number of tasks", "[conv][depthwise][sh
     any_strides<std::int32_t> dst(random, {0, 6, 5, 20});
     const auto every = [&]<class... Arch>(simd::arch_list<Arch...>) {
         const auto run = [&]<class A>(A) {
-            if constexpr (simd::compiled_for<A>)
+            if constexpr (is_tested<A>)
                 for (const std::size_t tasks : {0U, 1U, 2U, 7U}) {
                     const guarded::bytes workspace(depthwise_workspace<A>(images.plain(), packed, g, tasks));
                     depthwise_conv2d<A>(images.plain(), packed, g, identity{}, dst.view(),
