@@ -131,7 +131,7 @@ template <class Arch, std::size_t Panels, std::size_t Rows> void element_product
         tile_registers<Arch, Rows, Panels> tile;
         tile.clear();
         nothing_waits waiting;
-        add_steps<Arch, dot_family::pair>(tile, rows, panels, all, waiting);
+        add_steps<Arch, dot_family::pair>(tile, rows, panels, all, waiting, nullptr);
         tile.store(sums);
     }
 }

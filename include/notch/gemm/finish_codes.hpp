@@ -53,30 +53,28 @@ template <class Arch> struct finish_numbers : plain_codes {
 
 /// A tile that waits for its epilogue.
 struct code_finish {
-    const plain_codes* numbers = nullptr; ///< finish_numbers of the columns
-    const std::int32_t* sums = nullptr;
-    std::uint8_t* const* rows = nullptr; ///< where codes go
-    std::size_t done = 0;                ///< blocks
-    std::size_t blocks = 0;
-    std::size_t steps = 0; ///< of a microkernel, from block to block
+    const std::int32_t* sums = nullptr;  ///< of the next block
+    std::uint8_t* const* rows = nullptr; ///< where its codes go
+    std::size_t blocks = 0;              ///< that are left
+    std::size_t steps = 0;               ///< of a microkernel, from block to block
 
-    [[nodiscard]] NOTCH_INLINE bool is_done() const noexcept { return done == blocks; }
+    [[nodiscard]] NOTCH_INLINE bool is_done() const noexcept { return blocks == 0; }
 };
 
-/// The codes of the next block.
+/// The same with its numbers, so that one pointer leads to all of them: microkernels have few to spare.
+template <class Arch> struct finishing_tile : code_finish { finish_numbers<Arch> numbers; };
+
+/// The codes of the next block of a finishing_tile.
 template <class Arch> [[nodiscard]] NOTCH_INLINE auto codes_of_block(const code_finish& finish) noexcept {
     using lane = simd::lane_of<Arch>;
     constexpr std::size_t width = simd::lane_width<lane>;
     static_assert(block_registers * width == plain_codes::most_columns);
-    const auto* how = static_cast<const finish_numbers<Arch>*>(finish.numbers);
-    std::size_t done = finish.done;
+    const auto* tile = static_cast<const finishing_tile<Arch>*>(&finish);
+    const std::int32_t* from = finish.sums;
 #if defined(__GNUC__)
-    asm("" : "+r"(done)); // or gcc computes with it in a register of masks, behind the products
+    asm volatile("" : "+r"(tile), "+r"(from)); // numbers are operands in memory, each time
 #endif
-    const std::int32_t* from = finish.sums + done * plain_codes::most_columns;
-#if defined(__GNUC__)
-    asm volatile("" : "+r"(how), "+r"(from)); // numbers are operands in memory, each time
-#endif
+    const finish_numbers<Arch>* const how = &tile->numbers;
     const auto sums = [from, how](std::size_t j) NOTCH_LAMBDA_INLINE {
         return simd::load_lane<lane>(from + width * j) + simd::load_lane<lane>(how->add + width * j);
     };
@@ -102,12 +100,26 @@ template <class Arch> [[nodiscard]] NOTCH_INLINE auto codes_of_block(const code_
     return how->bytes(of[0].value, of[1].value, of[2].value, of[3].value);
 }
 
+/// What was written stays in memory.
+NOTCH_INLINE void in_memory(code_finish& finish) noexcept {
+#if defined(__GNUC__)
+    asm volatile("" : "+m"(finish));
+#else
+    static_cast<void>(finish);
+#endif
+}
+
 /// Stores the codes of the next block, of tiles of some panels.
 template <class Arch, std::size_t Panels, class Codes>
 NOTCH_INLINE void store_block(code_finish& finish, const Codes& codes) noexcept {
     constexpr std::size_t rows = block_registers / Panels;
-    simd::code_bytes<Arch>::template store<rows>(finish.rows + finish.done * rows, codes);
-    ++finish.done;
+    simd::code_bytes<Arch>::template store<rows>(finish.rows, codes);
+    // One after the other, in memory: together they would go through a register of vectors, and wait there for the products.
+    finish.rows += rows;
+    in_memory(finish);
+    finish.sums += plain_codes::most_columns;
+    in_memory(finish);
+    --finish.blocks;
 }
 
 } // namespace notch::detail

@@ -33,10 +33,10 @@ public:
 
     /// False where the epilogue of these columns is not plain, or codes have no place in rows.
     template <class Store> [[nodiscard]] bool prepare(const Store& store, const tile_place& place) noexcept {
-        to_ = store.describe(place, numbers_);
+        to_ = store.describe(place, tile_.numbers);
         if (to_.first == nullptr)
             return false;
-        numbers_.complete(place.columns, to_.is_signed);
+        tile_.numbers.complete(place.columns, to_.is_signed);
         return true;
     }
     /// Spreads the blocks of a tile over the steps of another.
@@ -56,13 +56,13 @@ public:
         }
         for (std::size_t r = rows; r % block_rows != 0; ++r)
             pointers_[r] = nowhere_;
-        finish_ = {&numbers_, sums, pointers_, 0, ceil_div(rows, block_rows), interval_};
-        return &finish_;
+        static_cast<code_finish&>(tile_) = {sums, pointers_, ceil_div(rows, block_rows), interval_};
+        return &tile_;
     }
     /// The last tile.
     void rest() noexcept {
-        while (!finish_.is_done())
-            store_block<Arch, Panels>(finish_, codes_of_block<Arch>(finish_));
+        while (!tile_.is_done())
+            store_block<Arch, Panels>(tile_, codes_of_block<Arch>(tile_));
     }
 
 private:
@@ -71,10 +71,9 @@ private:
     std::size_t x_ = 0; ///< in its line
     std::size_t interval_ = 1;
     code_rows to_{};
-    code_finish finish_{};
     std::uint8_t* pointers_[MostRows + block_rows - 1];
     std::uint8_t nowhere_[panel_columns]; ///< of rows that are not there
-    finish_numbers<Arch> numbers_;
+    finishing_tile<Arch> tile_;
 };
 
 } // namespace notch::detail

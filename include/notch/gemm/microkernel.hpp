@@ -89,12 +89,13 @@ struct row_segment {
 /// would in a register of theirs.
 template <class T> class kept_pointer {
 public:
-    NOTCH_INLINE explicit kept_pointer(T& to) noexcept : to_(&to) {
+    NOTCH_INLINE explicit kept_pointer(T& to) noexcept : to_(&to) {}
+    NOTCH_INLINE T& operator*() noexcept {
 #if defined(__GNUC__)
-        asm("" : "+m"(to_));
+        asm volatile("" : "+m"(to_)); // is read here, and not before
 #endif
+        return *to_;
     }
-    NOTCH_INLINE T& operator*() const noexcept { return *to_; }
 
 private:
     T* to_;
@@ -191,20 +192,33 @@ NOTCH_INLINE typename Ops::reg add_products(typename Ops::reg sum, typename Ops:
 struct nothing_waits {
     NOTCH_INLINE nothing_waits() noexcept = default;
     NOTCH_INLINE explicit nothing_waits(const tile_work& /*work*/) noexcept {}
-    NOTCH_INLINE void step() noexcept {}
+    template <class Kept> NOTCH_INLINE void step(const Kept& /*kept*/) noexcept {}
 };
+
+/// Reads the pointers of rows, from one on.
+template <std::size_t Rows>
+NOTCH_INLINE void read_rows(const std::byte* (&rows)[Rows], const std::byte* const* from,
+                            std::size_t first = 0) noexcept {
+#pragma GCC unroll 16
+    for (std::size_t i = first; i < Rows; ++i) {
+        // Not several at once: pointers that were just written one by one would have to reach the cache first.
+        rows[i] = one_by_one(from[i]);
+    }
+}
 
 /// Blocks of the tile before this one, which are finished between the steps.
 template <class Arch, std::size_t Panels> class waiting_blocks {
 public:
     NOTCH_INLINE explicit waiting_blocks(const tile_work& work) noexcept : finish_(work.finish) { wait(); }
-    /// Behind each step.
-    NOTCH_INLINE void step() noexcept {
+    /// Behind each step. `read_again` reads a pointer, whose register is free meanwhile: others
+    /// would go to registers of vectors, and come back from there behind the products.
+    template <class Read> NOTCH_INLINE void step(const Read& read_again) noexcept {
         if (--left_ == 0) [[unlikely]] { // or registers of the products would be moved
             const auto codes = codes_of_block<Arch>(*finish_);
             keep(finish_);
             store_block<Arch, Panels>(*finish_, codes);
             wait();
+            read_again();
         }
     }
 
@@ -237,9 +251,10 @@ using waiting_kind =
     std::conditional_t<finishes_codes<Arch, Family, Finish, Panels>(), waiting_blocks<Arch, Panels>, nothing_waits>;
 
 /// Adds the steps of a segment to the sums and moves the panels on.
-template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels, class Waiting>
+template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels, class Waiting, class Read>
 NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std::byte* const (&rows)[Rows],
-                            panel_stream& panels, const row_segment& segment, Waiting& waiting) noexcept {
+                            panel_stream& panels, const row_segment& segment, Waiting& waiting,
+                            const Read& read_again) noexcept {
     using ops = simd::int_ops<Arch>;
     using reg = typename ops::reg;
     constexpr std::size_t V = ops::count;
@@ -268,7 +283,7 @@ NOTCH_INLINE void add_steps(tile_registers<Arch, Rows, Panels>& tile, const std:
                 tile.sums[i][j] = ops::as_computed(add_products<ops, Family>(tile.sums[i][j], row, column[j]));
             }
         }
-        waiting.step();
+        waiting.step(read_again);
     }
     panels.first = column_bytes + segment.skips_after;
 }
@@ -313,7 +328,7 @@ template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels>
 NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const (&rows)[Rows]) noexcept {
     using ops = simd::int_ops<Arch>;
     using tile_type = tile_registers<Arch, Rows, Panels>;
-    const kept_pointer<const tile_work> kept(work);
+    kept_pointer<const tile_work> kept(work);
     panel_stream panels = work.panels;
     tile_type total;
     total.clear();
@@ -331,7 +346,7 @@ NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const 
             run.clear();
         }
         nothing_waits waiting;
-        add_steps<Arch, Family>(run, rows, panels, *segment, waiting);
+        add_steps<Arch, Family>(run, rows, panels, *segment, waiting, nullptr);
         if (!segment->ends)
             continue;
         const std::uint8_t* const own = shifts;
@@ -353,14 +368,10 @@ NOTCH_INLINE void shifted_product(const tile_work& work, const std::byte* const 
 template <class Arch, dot_family Family, dot_finish Finish, std::size_t Rows, std::size_t Panels>
 void tile_product(const tile_work& work) noexcept {
     using tile_type = tile_registers<Arch, Rows, Panels>;
-    const kept_pointer<const tile_work> kept(work);
+    kept_pointer<const tile_work> kept(work);
     constexpr bool in_registers = Family != dot_family::chain && Finish == dot_finish::once;
     const std::byte* rows[Rows];
-#pragma GCC unroll 16
-    for (std::size_t i = 0; i < Rows; ++i) {
-        // Not several at once: pointers that were just written one by one would have to reach the cache first.
-        rows[i] = one_by_one(work.rows[i]);
-    }
+    read_rows(rows, work.rows);
     if constexpr (Finish == dot_finish::shift && Panels <= shift_panels_of<simd::int_ops<Arch>>()) {
         shifted_product<Arch, Family, Rows, Panels>(work, rows);
         return;
@@ -381,7 +392,8 @@ void tile_product(const tile_work& work) noexcept {
             panels.first += run_header_bytes(Family, Finish);
             tile.clear();
         }
-        add_steps<Arch, Family>(tile, rows, panels, *segment, waiting);
+        add_steps<Arch, Family>(tile, rows, panels, *segment, waiting,
+                                [&]() NOTCH_LAMBDA_INLINE { read_rows(rows, (*kept).rows, Rows - 1); });
         if constexpr (!in_registers) {
             if (segment->ends)
                 finish_run<Arch, Family, Finish>(tile, headers, work.tile);

@@ -33,7 +33,7 @@ template <class Arch, std::size_t Rows> void sliding_product(const tile_work& wo
     using reg = typename ops::reg;
     constexpr std::ptrdiff_t pixel_bytes = sliding_pixel_steps * step_inputs;
     constexpr std::ptrdiff_t tap_bytes = sliding_pixel_steps * step_bytes;
-    const kept_pointer<const tile_work> kept(work);
+    kept_pointer<const tile_work> kept(work);
     const std::byte* const first = work.rows[0];
     const std::byte* column = work.panels.first;
     tile_registers<Arch, Rows, 1> tile;
@@ -58,7 +58,7 @@ template <class Arch, std::size_t Rows> void sliding_product(const tile_work& wo
                 }
                 at += step_inputs;
                 column += step_bytes;
-                waiting.step();
+                waiting.step([] {});
             }
             column += (sliding_taps - 1) * tap_bytes;
         }

@@ -67,11 +67,9 @@ template <class Arch, int Bits, bool Shifts, std::size_t Rows> class unpacking_p
 
 public:
     static void run(const tile_work& work, const unpack_work& from) noexcept {
-        const kept_pointer<const tile_work> kept(work);
+        kept_pointer<const tile_work> kept(work);
         const std::byte* rows[Rows];
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < Rows; ++i)
-            rows[i] = one_by_one(work.rows[i]);
+        read_rows(rows, work.rows);
         tile_type tile;
         tile.clear();
         if (work.adds)
@@ -86,7 +84,7 @@ public:
             // them from one to the next in vector registers, where they wait for all products before them.
             for (std::size_t left = segment->steps / per_unit; left != 0; --left) {
                 product.add_unit(tile, std::make_index_sequence<per_unit>());
-                waiting.step();
+                waiting.step([&]() NOTCH_LAMBDA_INLINE { read_rows(rows, (*kept).rows, Rows - 1); });
                 product.pass_units(1, from);
             }
             if (const std::size_t rest = segment->steps % per_unit; rest != 0)
@@ -118,9 +116,10 @@ private:
 
     template <std::size_t... Parts>
     NOTCH_INLINE void add_unit(tile_type& tile, std::index_sequence<Parts...>) noexcept {
+        const std::byte* ahead = one_by_one(codes_); // or it would be `codes_`, and that computed from it
 #pragma GCC unroll 4
-        for (std::size_t p = 0; p < panels; ++p)
-            prefetch_codes(codes_ + p * stride_);
+        for (std::size_t p = 0; p < panels; ++p, ahead += stride_)
+            prefetch_codes(ahead);
         (add_step<Parts>(tile), ...);
         codes_ += step_bytes;
         at_ += static_cast<std::ptrdiff_t>(per_unit * step_inputs);
