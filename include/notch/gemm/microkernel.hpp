@@ -31,8 +31,9 @@
 #pragma once
 
 #include <notch/core/config.hpp>
-#include <notch/gemm/finish_codes.hpp>
 #include <notch/gemm/packed_weights.hpp>
+#include <notch/gemm/tile_work.hpp>
+#include <notch/gemm/waiting_blocks.hpp>
 #include <notch/simd/int_kernels.hpp>
 
 #include <array>
@@ -41,106 +42,6 @@
 #include <type_traits>
 
 namespace notch::detail {
-
-/// How products are added, see above.
-enum class dot_family { quad, pair, chain };
-/// What happens between runs of steps, see above.
-enum class dot_finish { once, shift, real };
-
-/// Bytes in front of each run of a panel.
-[[nodiscard]] NOTCH_INLINE constexpr std::size_t run_header_bytes(dot_family family, dot_finish finish) noexcept {
-    if (family == dot_family::chain || finish == dot_finish::shift)
-        return step_bytes;
-    if (finish == dot_finish::once)
-        return 0;
-    return family == dot_family::quad ? 2 * step_bytes : step_bytes;
-}
-
-/// Bytes of a step of the panel operand.
-[[nodiscard]] NOTCH_INLINE constexpr std::size_t operand_step_bytes(dot_family family) noexcept {
-    return family == dot_family::pair ? 2 * step_bytes : step_bytes;
-}
-
-/// Bytes of a step of the row operand.
-[[nodiscard]] NOTCH_INLINE constexpr std::size_t row_step_bytes(dot_family family) noexcept {
-    return operand_step_bytes(family) / panel_columns;
-}
-
-/// Steps that lie side by side in the rows; one or several are a run.
-struct row_segment {
-    std::ptrdiff_t offset = 0; ///< bytes from the pointer of a row to its first step
-    std::uint32_t steps = 0;
-    bool begins = true;             ///< a run
-    bool ends = true;               ///< a run
-    bool ends_part = true;          ///< of the dot product
-    std::uint32_t skips_before = 0; ///< bytes of the panel operand that are passed over, behind the header of a run
-    std::uint32_t skips_after = 0;  ///< the same behind the steps
-};
-
-/// A pointer that the optimizer may not handle together with others, in a register of several.
-[[nodiscard]] NOTCH_INLINE const std::byte* one_by_one(const std::byte* pointer) noexcept {
-#if defined(__GNUC__)
-    asm("" : "+r"(pointer));
-#endif
-    return pointer;
-}
-
-/// A pointer that is kept in memory while others need the registers: it does not wait for the units that multiply, as it
-/// would in a register of theirs.
-template <class T> class kept_pointer {
-public:
-    NOTCH_INLINE explicit kept_pointer(T& to) noexcept : to_(&to) {}
-    NOTCH_INLINE T& operator*() noexcept {
-#if defined(__GNUC__)
-        asm volatile("" : "+m"(to_)); // is read here, and not before
-#endif
-        return *to_;
-    }
-
-private:
-    T* to_;
-};
-
-/// Operands of panels at one distance; all move on together.
-struct panel_stream {
-    const std::byte* first = nullptr; ///< of the first panel
-    std::ptrdiff_t stride = 0;        ///< bytes from panel to panel
-
-    /// Of panel p.
-    [[nodiscard]] NOTCH_INLINE const std::byte* at(std::size_t p) const noexcept {
-        return first + static_cast<std::ptrdiff_t>(p) * stride;
-    }
-};
-
-/// The work of one tile, or a part of it: some segments.
-struct tile_work {
-    const std::byte* const* rows = nullptr; ///< one pointer per row
-    panel_stream panels{};
-    const row_segment* segments = nullptr; ///< whole runs, where something happens between runs
-    std::size_t segment_count = 0;
-    bool adds = false;            ///< to what the tile holds; else it begins with zeros
-    std::int32_t* tile = nullptr; ///< [rows][16 panels], floats where the finish is `real`
-    /// Of the first panel and the first run, sixteen for each run; null: runs have headers.
-    const std::uint8_t* shifts = nullptr;
-    std::ptrdiff_t shift_stride = 0; ///< from panel to panel
-    /// What is finished meanwhile, of the tile before this one, as far as there is time; null: nothing.
-    code_finish* finish = nullptr;
-};
-
-/// Computes one tile.
-using tile_kernel = void (*)(const tile_work&) noexcept;
-
-/// True for tiles that kernels finish while they compute the next one: the largest ones whose sums stay in
-/// registers. Beside shifts of runs there are no units for it.
-template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
-[[nodiscard]] constexpr bool finishes_codes() noexcept {
-    if constexpr (simd::has_code_bytes<Arch> && simd::int_ops<Arch>::count == 1 && Family != dot_family::chain) {
-        using ops = simd::int_ops<Arch>;
-        return Finish == dot_finish::once && Panels == ops::tile_panels && Panels == block_registers;
-    } else {
-        return false;
-    }
-}
 
 /// The sums of a tile in registers.
 template <class Arch, std::size_t Rows, std::size_t Panels> struct tile_registers {
@@ -187,68 +88,6 @@ NOTCH_INLINE typename Ops::reg add_products(typename Ops::reg sum, typename Ops:
     else
         return Ops::add16(sum, Ops::pairs8(row, column));
 }
-
-/// Nothing is finished meanwhile.
-struct nothing_waits {
-    NOTCH_INLINE nothing_waits() noexcept = default;
-    NOTCH_INLINE explicit nothing_waits(const tile_work& /*work*/) noexcept {}
-    template <class Kept> NOTCH_INLINE void step(const Kept& /*kept*/) noexcept {}
-};
-
-/// Reads the pointers of rows, from one on.
-template <std::size_t Rows>
-NOTCH_INLINE void read_rows(const std::byte* (&rows)[Rows], const std::byte* const* from,
-                            std::size_t first = 0) noexcept {
-#pragma GCC unroll 16
-    for (std::size_t i = first; i < Rows; ++i) {
-        // Not several at once: pointers that were just written one by one would have to reach the cache first.
-        rows[i] = one_by_one(from[i]);
-    }
-}
-
-/// Blocks of the tile before this one, which are finished between the steps.
-template <class Arch, std::size_t Panels> class waiting_blocks {
-public:
-    NOTCH_INLINE explicit waiting_blocks(const tile_work& work) noexcept : finish_(work.finish) { wait(); }
-    /// Behind each step. `read_again` reads a pointer, whose register is free meanwhile: others
-    /// would go to registers of vectors, and come back from there behind the products.
-    template <class Read> NOTCH_INLINE void step(const Read& read_again) noexcept {
-        if (--left_ == 0) [[unlikely]] { // or registers of the products would be moved
-            const auto codes = codes_of_block<Arch>(*finish_);
-            keep(finish_);
-            store_block<Arch, Panels>(*finish_, codes);
-            wait();
-            read_again();
-        }
-    }
-
-private:
-    /// Lets go of a register: those of integers are for pointers.
-    template <class T> static NOTCH_INLINE void keep(T& value) noexcept {
-#if defined(__GNUC__)
-        asm("" : "+m"(value));
-#else
-        static_cast<void>(value);
-#endif
-    }
-    /// Begins to count.
-    NOTCH_INLINE void wait() noexcept {
-        std::size_t steps = finish_ != nullptr && !finish_->is_done() ? finish_->steps : ~std::size_t{0};
-#if defined(__GNUC__)
-        asm("" : "+r"(steps)); // not by way of a register of vectors
-#endif
-        left_ = steps;
-        keep(left_);
-        keep(finish_);
-    }
-    code_finish* finish_;
-    std::size_t left_; ///< steps
-};
-
-/// What is finished between the steps.
-template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
-using waiting_kind =
-    std::conditional_t<finishes_codes<Arch, Family, Finish, Panels>(), waiting_blocks<Arch, Panels>, nothing_waits>;
 
 /// Adds the steps of a segment to the sums and moves the panels on.
 template <class Arch, dot_family Family, std::size_t Rows, std::size_t Panels, class Waiting, class Read>
