@@ -27,7 +27,7 @@ struct relu {
         problem.highest = std::max<std::int64_t>(problem.highest, 0);
     }
     /// A clamp of codes.
-    [[nodiscard]] bool describe(plain_codes& codes) const noexcept {
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes) const noexcept {
         return codes.then_clamp(0, std::numeric_limits<std::int32_t>::max());
     }
 };
@@ -50,7 +50,9 @@ struct clamp {
         problem.highest = std::clamp<std::int64_t>(problem.highest, lowest, highest);
     }
     /// A clamp of codes.
-    [[nodiscard]] bool describe(plain_codes& codes) const noexcept { return codes.then_clamp(lowest, highest); }
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes) const noexcept {
+        return codes.then_clamp(lowest, highest);
+    }
 };
 
 /// Clamps to the codes of a width, for outputs of fewer than eight bits.
@@ -76,7 +78,7 @@ struct add_zero_point {
         problem.check_range("the sum with the output zero point");
     }
     /// An offset of codes.
-    [[nodiscard]] bool describe(plain_codes& codes) const noexcept { return codes.then_add(zero_point); }
+    [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes) const noexcept { return codes.then_add(zero_point); }
 };
 
 } // namespace notch

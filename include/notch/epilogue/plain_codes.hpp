@@ -8,10 +8,11 @@
 /// Stages describe themselves where they can, see epilogue/stage.hpp. Codes are those of the stages, bit for bit.
 #pragma once
 
+#include <notch/core/config.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 namespace notch {
 
@@ -36,23 +37,25 @@ struct plain_codes {
     std::int32_t highest = 1 << 30;                ///< no code is larger
 
     /// Forgets what is there.
-    void clear() noexcept {
+    NOTCH_INLINE void clear() noexcept {
         how = scaling::none;
         zero_point = 0;
         lowest = -(1 << 30);
         highest = 1 << 30;
     }
-    /// A clamp behind what is there. False where sums have not been scaled.
-    [[nodiscard]] bool then_clamp(std::int32_t low, std::int32_t high) noexcept {
+    /// A clamp behind what is there. False where sums have not been scaled, or low > high.
+    [[nodiscard]] NOTCH_INLINE bool then_clamp(std::int32_t low, std::int32_t high) noexcept {
+        if (low > high)
+            return false;
         lowest = std::clamp(lowest, low, high);
         highest = std::clamp(highest, low, high);
         return how != scaling::none;
     }
     /// A zero point behind what is there. False where sums have not been scaled, or where it is none of eight bits.
-    [[nodiscard]] bool then_add(std::int32_t zero) noexcept {
+    [[nodiscard]] NOTCH_INLINE bool then_add(std::int32_t zero) noexcept {
         constexpr std::int32_t room = 1 << 30;
-        if (how == scaling::none || std::max(zero, -zero) > 255 ||
-            std::max(zero_point + zero, -zero_point - zero) > 255 || lowest > room || highest < -room)
+        if (how == scaling::none || zero < -255 || zero > 255 || zero_point + zero < -255 || zero_point + zero > 255 ||
+            lowest > room || highest < -room)
             return false;
         zero_point += zero;
         lowest += zero;
