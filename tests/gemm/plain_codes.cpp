@@ -58,18 +58,17 @@ std::string differs(const activations& a, const quantized_tensor<Q, 2>& w, const
     return "";
 }
 
-/// All endings behind one requantization.
+/// A third of the endings, those whose turn it is, behind one requantization.
 template <class T, class Q, class Requantize>
-std::string first_difference(const activations& a, const quantized_tensor<Q, 2>& w,
+std::string first_difference(sequence& random, const activations& a, const quantized_tensor<Q, 2>& w,
                              const std::vector<std::int32_t>& bias, const Requantize& requantize) {
     const packed_weights packed = pack(w);
-    std::size_t number = 0;
-    for (const ending& e : endings()) {
-        const auto epilogue = stages(add_bias{bias}, requantize, e.first, e.zero_point, e.second);
+    const std::vector<ending> all = endings();
+    for (std::size_t i = random.size(0, 2); i < all.size(); i += 3) {
+        const auto epilogue = stages(add_bias{bias}, requantize, all[i].first, all[i].zero_point, all[i].second);
         const std::string found = differs<T>(a, w, packed, epilogue);
-        ++number;
         if (!found.empty())
-            return "ending " + std::to_string(number) + ": " + found;
+            return "ending " + std::to_string(i) + ": " + found;
     }
     return "";
 }
@@ -103,8 +102,8 @@ TEMPLATE_TEST_CASE("Shifts of every length are those of the reference", "[plain]
                 for (std::size_t c = 0; c < bias.size(); ++c)
                     bias[c] = random.between(-100000, 100000);
                 INFO(p.rows << " x " << p.inputs << " x " << p.outputs << ", exponent " << exponent);
-                REQUIRE(first_difference<std::uint8_t>(a, w, bias, shift_requantize<>{exponent}) == "");
-                REQUIRE(first_difference<std::int8_t>(a, w, bias, shift_requantize<>{exponent}) == "");
+                REQUIRE(first_difference<std::uint8_t>(random, a, w, bias, shift_requantize<>{exponent}) == "");
+                REQUIRE(first_difference<std::int8_t>(random, a, w, bias, shift_requantize<>{exponent}) == "");
             }
         }
     }
@@ -125,7 +124,7 @@ TEST_CASE("Sums just inside and outside what floats hold, and ties, are rounded 
             std::vector<std::int32_t> bias(64);
             for (std::int32_t& b : bias)
                 b = random.between(-17000000, 0);
-            REQUIRE(first_difference<std::int8_t>(a, w, bias, shift_requantize<>{exponent}) == "");
+            REQUIRE(first_difference<std::int8_t>(random, a, w, bias, shift_requantize<>{exponent}) == "");
         }
     }
 }
@@ -142,13 +141,13 @@ TEST_CASE("Real factors, also such as leave int32, are those of the reference", 
             b = random.between(-100000, 100000);
         for (const float scale : {1e-6F, 0.001F, 0.37F, 20.0F, 1e9F}) {
             INFO(p.rows << " x " << p.inputs << " x " << p.outputs << ", scale " << scale);
-            REQUIRE(first_difference<std::uint8_t>(a, w, bias, real_requantize<>{scale}) == "");
+            REQUIRE(first_difference<std::uint8_t>(random, a, w, bias, real_requantize<>{scale}) == "");
         }
         for (const float largest : {0.0001F, 0.03F, 5.0F, 1e7F}) {
             std::vector<float> factors(p.outputs);
             for (float& f : factors)
                 f = largest * static_cast<float>(random.between(1, 1000)) * 0.001F;
-            REQUIRE(first_difference<std::int8_t>(a, w, bias, real_requantize_by<>{factors}) == "");
+            REQUIRE(first_difference<std::int8_t>(random, a, w, bias, real_requantize_by<>{factors}) == "");
         }
     }
 }
