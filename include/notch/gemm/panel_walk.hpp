@@ -97,6 +97,9 @@ struct gemm_job {
     std::size_t line_rows = 0;   ///< results side by side, where kernels slide
 };
 
+/// Fewer tiles are not finished beside one another: preparing that takes longer than it saves.
+inline constexpr std::size_t least_finishing_tiles = 4;
+
 /// Columns of a group of panels that are wanted.
 struct column_range {
     std::size_t first = 0;
@@ -297,7 +300,7 @@ private:
             return true;
         };
         if constexpr (finishes_codes<Arch, dot_family::quad, dot_finish::once, most_panels>()) {
-            if (part.last && place.columns == stride && sums_stay_in_registers())
+            if (part.last && tile_count >= least_finishing_tiles && place.columns == stride && sums_stay_in_registers())
                 if ((panels == most_panels && finish(std::integral_constant<std::size_t, most_panels>())) ||
                     (slides && finish(std::integral_constant<std::size_t, 1>())))
                     return;
