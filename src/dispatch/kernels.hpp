@@ -51,11 +51,10 @@ template <class Requantize, bool Residual> struct standard_stages {
         requires(!Residual && has_description<Lane, Requantize>)
     [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
                                              const column_site<Lane>& site) const noexcept {
-        simd::store_lane<Lane>(codes.add + at, simd::load_lane<Lane>(codes.add + at) + site.each(all.bias));
-        if (!describe_stage<Lane>(requantize, codes, at, site))
-            return false;
-        return at != 0 ||
-               (codes.then_clamp(all.activation.lowest, all.activation.highest) && codes.then_add(all.zero_point));
+        return describe_bias<Lane>(codes, at, site.each(all.bias)) &&
+               describe_stage<Lane>(requantize, codes, at, site) &&
+               describe_stage<Lane>(all.activation, codes, at, site) &&
+               describe_stage<Lane>(add_zero_point{all.zero_point}, codes, at, site);
     }
 
 private:

@@ -6,11 +6,13 @@
 #include <notch/conv/pack_depthwise.hpp>
 #include <notch/conv/reference.hpp>
 #include <notch/epilogue/activation.hpp>
+#include <notch/epilogue/add_bias.hpp>
 #include <notch/epilogue/add_residual.hpp>
 #include <notch/epilogue/real_requantize.hpp>
 #include <notch/epilogue/shift_requantize.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -383,6 +385,46 @@ TEST_CASE("errors of depthwise convolutions", "[conv][depthwise][errors]") {
     far.params.zero_points[0] = 0;
     CHECK_THAT(message_of<range_error>([&] { static_cast<void>(pack_depthwise(far)); }),
                containing("kernels take [-128, 127]"));
+}
+
+TEST_CASE("plain epilogues of depthwise convolutions, sums within and beyond what floats hold", "[conv][depthwise]") {
+    sequence random(23);
+    using q = quantizer<bits<8>, per_channel<>, power_of_two<>>;
+    for (const std::size_t channels : {16U, 48U, 80U, 192U}) {
+        for (const std::size_t stride : {1U, 2U}) {
+            const conv_geometry g{
+                .stride = {stride, stride}, .dilation = {1, 1}, .padding = {1, 1, 1, 1}, .groups = channels};
+            const extents<4> shape{2, 6, 9, channels};
+            any_images<std::uint8_t> images(random, shape);
+            const auto w = weights_of<q>(random, channels, {3, 3});
+            const extents<4> result = conv_extents(shape, w.shape(), g);
+            std::vector<std::int32_t> bias(channels);
+            const auto is_equal = [&](std::int32_t exponent) {
+                const auto epilogue = stages(add_bias{bias}, shift_requantize{images.exponent + exponent},
+                                             clamp{-100, 90}, add_zero_point{-7});
+                dense_tensor<std::int8_t, 4> fast(result);
+                dense_tensor<std::int8_t, 4> slow(result);
+                depthwise_conv2d(images.plain(), pack_depthwise(w), g, epilogue, fast);
+                reference_conv2d(images.plain(), w, g, epilogue, slow);
+                CHECK(std::ranges::adjacent_find(slow.elements(), std::ranges::not_equal_to()) !=
+                      slow.elements().end());
+                return std::ranges::equal(fast.elements(), slow.elements());
+            };
+            INFO(channels << " channels, stride " << stride);
+            for (std::int32_t& b : bias)
+                b = random.between(-1000, 1000);
+            CHECK(is_equal(3));
+
+            // Sums next to a tie, which floats cannot tell from it.
+            for_each_element(images.codes.view(),
+                             [&](std::uint8_t& code) { code = static_cast<std::uint8_t>(images.zero_point); });
+            for (std::size_t c = 0; c < channels; ++c) {
+                const std::int32_t half = 1 << (17 - w.params.scales[c]);
+                bias[c] = (2 * random.between(1, 4) + 1) * half + random.between(-1, 1);
+            }
+            CHECK(is_equal(18));
+        }
+    }
 }
 
 TEST_CASE("depthwise weights that are all 0", "[conv][depthwise][short]") {

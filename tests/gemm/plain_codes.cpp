@@ -73,6 +73,14 @@ std::string first_difference(sequence& random, const activations& a, const quant
     return "";
 }
 
+/// A stage that is none of the library's, and says what it does.
+struct at_most {
+    std::int32_t limit;
+
+    template <simd::lane Lane> Lane operator()(Lane x) const noexcept { return simd::lane_min(x, Lane(limit)); }
+    bool describe(plain_codes& codes) const noexcept { return codes.then_clamp(-most, limit); }
+};
+
 struct problem {
     std::size_t rows;
     std::size_t inputs;
@@ -80,7 +88,7 @@ struct problem {
 };
 
 /// Every number of rows that tiles are cut into, few and many steps, parts of dot products, columns that do not fill a tile.
-constexpr problem problems[] = {{2, 4, 64},    {5, 60, 64},   {24, 64, 128}, {7, 12, 64},
+constexpr problem problems[] = {{22, 4, 64},   {5, 60, 64},   {24, 64, 128}, {29, 12, 64},
                                 {31, 256, 80}, {25, 100, 64}, {26, 519, 64}, {20, 3000, 64}};
 
 template <class Q> weight_shape shape_of(const problem& p) { return {p.outputs, p.inputs, 1, p.inputs}; }
@@ -156,13 +164,24 @@ TEST_CASE("Stages in an order that no numbers describe are run one by one", "[pl
     using q = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
     sequence random(23);
     const auto w = weights<q>(random, {64, 64, 1, 64});
-    activations a = left_of(random, 13, 64);
+    activations a = left_of(random, 25, 64);
     a.scale = 0;
     a.exponent = 0;
     const packed_weights packed = pack(w);
     const std::vector<std::int32_t> bias(64, 5);
-    CHECK(differs<std::uint8_t>(a, w, packed, stages(relu{}, shift_requantize<>{4})) == "");
+    CHECK(differs<std::uint8_t>(a, w, packed, stages(clamp{-700, 900}, shift_requantize<>{4})) == "");
+    CHECK(differs<std::uint8_t>(a, w, packed, stages(add_zero_point{250}, shift_requantize<>{4})) == "");
     CHECK(differs<std::uint8_t>(a, w, packed, stages(shift_requantize<>{4}, add_bias{bias})) == "");
     CHECK(differs<std::uint8_t>(a, w, packed, stages(shift_requantize<>{2}, shift_right_by<>{2})) == "");
     CHECK(differs<std::int8_t>(a, w, packed, stages(shift_requantize<nearest_up>{4}, relu{})) == "");
+}
+
+TEST_CASE("A stage of one's own that describes itself is obeyed", "[plain]") {
+    using q = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
+    sequence random(24);
+    const auto w = weights<q>(random, {64, 64, 1, 64});
+    activations a = left_of(random, 25, 64);
+    a.scale = 0;
+    a.exponent = 0;
+    CHECK(differs<std::uint8_t>(a, w, pack(w), stages(shift_requantize<>{4}, at_most{9}, add_zero_point{3})) == "");
 }

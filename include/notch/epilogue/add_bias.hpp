@@ -39,8 +39,7 @@ struct add_bias {
     template <simd::lane Lane>
     [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
                                              const column_site<Lane>& site) const noexcept {
-        simd::store_lane<Lane>(codes.add + at, simd::load_lane<Lane>(codes.add + at) + site.each(bias.data()));
-        return codes.how == plain_codes::scaling::none;
+        return detail::describe_bias<Lane>(codes, at, site.each(bias.data()));
     }
 };
 

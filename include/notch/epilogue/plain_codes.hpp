@@ -43,6 +43,12 @@ struct plain_codes {
         lowest = -(1 << 30);
         highest = 1 << 30;
     }
+    /// A scaling of sums. False where they have been scaled.
+    [[nodiscard]] NOTCH_INLINE bool then_scale(scaling by) noexcept {
+        const bool is_first = how == scaling::none;
+        how = by;
+        return is_first;
+    }
     /// A clamp behind what is there. False where sums have not been scaled, or low > high.
     [[nodiscard]] NOTCH_INLINE bool then_clamp(std::int32_t low, std::int32_t high) noexcept {
         if (low > high)

@@ -16,7 +16,6 @@
 #include <notch/simd/as_computed.hpp>
 
 #include <algorithm>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -77,11 +76,7 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
     template <simd::lane Lane>
     [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
                                              const column_site<Lane>& site) const noexcept {
-        if (!std::same_as<Rounding, nearest_even> || !is_plain_ || codes.how != plain_codes::scaling::none)
-            return false;
-        codes.how = plain_codes::scaling::product;
-        simd::store_floats(codes.factors + at, site.each(factors.data()));
-        return true;
+        return is_plain_ && detail::describe_factors<Rounding, Lane>(codes, at, site.each(factors.data()));
     }
 
     bool is_plain_ = false; ///< set by prepare: no product comes near the ends of int32

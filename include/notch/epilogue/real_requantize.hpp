@@ -14,6 +14,7 @@
 #include <notch/simd/as_computed.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,6 +26,14 @@ namespace detail {
 [[nodiscard]] inline bool stays_small(const epilogue_problem& problem, float factor) noexcept {
     const auto magnitude = static_cast<double>(std::max(-problem.lowest, problem.highest));
     return magnitude * static_cast<double>(factor) < static_cast<double>(1 << 29);
+}
+
+/// Describes a product with factors that stays small.
+template <class Rounding, simd::lane Lane>
+[[nodiscard]] NOTCH_INLINE bool describe_factors(plain_codes& codes, std::size_t at,
+                                                 const simd::float_lane<Lane>& factors) noexcept {
+    simd::store_floats(codes.factors + at, factors);
+    return std::same_as<Rounding, nearest_even> && codes.then_scale(plain_codes::scaling::product);
 }
 
 /// Sums as floats, whatever they are.
@@ -87,12 +96,9 @@ template <deterministic_rounding Rounding = nearest_even> struct real_requantize
     template <simd::lane Lane>
     [[nodiscard]] NOTCH_INLINE bool describe(plain_codes& codes, std::size_t at,
                                              const column_site<Lane>& site) const noexcept {
-        if (!std::same_as<Rounding, nearest_even> || !is_plain_ || codes.how != plain_codes::scaling::none)
-            return false;
-        codes.how = plain_codes::scaling::product;
         using floats = simd::float_lane<Lane>;
-        simd::store_floats(codes.factors + at, simd_rounded(floats(factor_) * site.each(scales_)));
-        return true;
+        return is_plain_ &&
+               detail::describe_factors<Rounding, Lane>(codes, at, simd_rounded(floats(factor_) * site.each(scales_)));
     }
 
     float factor_ = 1;              ///< set by prepare

@@ -155,12 +155,11 @@ NOTCH_INLINE void with_shift(const shift_counts& counts, const column_site<Lane>
 template <class Rounding, simd::lane Lane>
 [[nodiscard]] NOTCH_INLINE bool describe_shift(const shift_counts& counts, plain_codes& codes, std::size_t at,
                                                const column_site<Lane>& site) noexcept {
-    const bool again = codes.how != plain_codes::scaling::none;
     if constexpr (std::same_as<Rounding, nearest_even>) {
         if (!counts.has_left && (counts.fits_floats || counts.has_room)) {
-            codes.how = counts.fits_floats ? plain_codes::scaling::short_shift : plain_codes::scaling::shift;
             simd::store_lane<Lane>(codes.shifts + at, column_shift<Rounding, Lane>(counts, site).right);
-            return !again;
+            return codes.then_scale(counts.fits_floats ? plain_codes::scaling::short_shift
+                                                       : plain_codes::scaling::shift);
         }
     }
     return false;

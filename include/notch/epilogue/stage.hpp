@@ -150,6 +150,13 @@ template <class Lane, class S>
         return at != 0 || stage.describe(codes);
 }
 
+/// Adds biases of some columns. False where sums have been scaled.
+template <class Lane>
+[[nodiscard]] NOTCH_INLINE bool describe_bias(plain_codes& codes, std::size_t at, const Lane& bias) noexcept {
+    simd::store_lane<Lane>(codes.add + at, simd::load_lane<Lane>(codes.add + at) + bias);
+    return codes.how == plain_codes::scaling::none;
+}
+
 /// True where a stage takes float sums: real scales that change along the inputs.
 template <class S> [[nodiscard]] constexpr bool takes_floats() noexcept {
     if constexpr (requires { S::takes_floats; })

@@ -29,7 +29,7 @@ template <class Arch, dot_family Family, dot_finish Finish, std::size_t Panels>
 struct nothing_waits {
     NOTCH_INLINE nothing_waits() noexcept = default;
     NOTCH_INLINE explicit nothing_waits(const tile_work& /*work*/) noexcept {}
-    template <class Kept> NOTCH_INLINE void step(const Kept& /*kept*/) noexcept {}
+    template <class Read> NOTCH_INLINE void step(const Read& /*read_again*/) noexcept {}
 };
 
 /// Blocks of the tile before this one, which are finished between the steps.

@@ -11,6 +11,7 @@
 #include <notch/core/config.hpp>
 #include <notch/simd/arch.hpp>
 #include <notch/simd/int_kernels.hpp>
+#include <notch/simd/lane_pair.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -29,6 +30,7 @@ template <class Arch> class code_bytes;
 template <class Arch> inline constexpr bool has_code_bytes = requires { typename code_bytes<Arch>::reg; };
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)
+// Intrinsics of gcc 12 pass an undefined register where no lane is masked out.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -45,8 +47,7 @@ public:
     NOTCH_INLINE code_bytes(std::int32_t zero_point, std::int32_t lowest, std::int32_t highest, bool is_signed) noexcept
         : zero_(_mm512_set1_epi16(static_cast<short>(zero_point + up(is_signed)))),
           lowest_(_mm512_set1_epi8(bound(lowest, is_signed))), highest_(_mm512_set1_epi8(bound(highest, is_signed))),
-          flip_(_mm512_set1_epi8(static_cast<char>(up(is_signed)))),
-          order_(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)),
+          flip_(_mm512_set1_epi8(static_cast<char>(up(is_signed)))), order_(order_of_four()),
           row_order_(_mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15)),
           packing_does_all_(!is_signed && zero_point == 0 && lowest <= 0 && highest >= 255) {}
 
@@ -113,7 +114,7 @@ private:
     reg lowest_;
     reg highest_;
     reg flip_;
-    reg order_;             ///< four codes in a number: a0 b0 c0 d0 in the first quarter, a1 b1 c1 d1 in the next
+    reg order_;             ///< of four registers, see lane_pair.hpp
     reg row_order_;         ///< a0 c0 b0 d0 ..., where the rows are a b and c d
     bool packing_does_all_; ///< codes are all of uint8
 };

@@ -76,6 +76,12 @@ NOTCH_INLINE void store_saturated_pair(Code* to, const avx512_ints& a, const avx
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, codes)));
 }
 
+/// Where codes of four packed registers come from. Packing leaves four codes in a number: a0 b0 c0 d0 in the first quarter,
+/// a1 b1 c1 d1 in the next.
+[[nodiscard]] NOTCH_INLINE __m512i order_of_four() noexcept {
+    return _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
 /// Writes the codes of four lanes, clamped to their type.
 template <class Code>
 NOTCH_INLINE void store_saturated_four(Code* to, const avx512_ints& a, const avx512_ints& b, const avx512_ints& c,
@@ -84,9 +90,7 @@ NOTCH_INLINE void store_saturated_four(Code* to, const avx512_ints& a, const avx
     const __m512i second = _mm512_packs_epi32(c.value, d.value);
     const __m512i codes =
         std::same_as<Code, std::uint8_t> ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
-    // Four codes in a number: a0 b0 c0 d0 in the first quarter, a1 b1 c1 d1 in the next.
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, codes));
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order_of_four(), codes));
 }
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
