@@ -111,6 +111,49 @@ template <class Arch, int Bits> void check_interleave() {
     CHECK(wrong == 0);
 }
 
+/// Blocks of some length side by side, each with zeros of its own or all with the same.
+template <class Arch, int Bits> void check_blocks(std::size_t length, std::size_t blocks, std::size_t zero_step) {
+    matrix all = make_matrix<Bits>(length * blocks, 1 << (Bits - 1), filling::random);
+    std::vector<std::uint8_t> zeros(16 * blocks);
+    for (std::size_t i = 0; i < zeros.size(); ++i)
+        zeros[i] = static_cast<std::uint8_t>((counter_bits(length, i) >> 8) % (1U << Bits));
+    std::vector<std::uint8_t> units(std::size_t{2} * Bits * length * blocks);
+    std::vector<level_facts> facts(blocks);
+    for (level_facts& of_block : facts)
+        std::fill_n(of_block.sum, 16, 12345); // is overwritten
+    interleave_blocks<Arch, Bits>(all.rows, zeros.data(), zero_step, blocks, length, units.data(), facts.data());
+    for (std::size_t b = 0; b < blocks; ++b) {
+        matrix one;
+        one.rows.offset = all.rows.offset;
+        for (std::size_t c = 0; c < 16; ++c) {
+            const auto first = all.codes[c].begin() + static_cast<std::ptrdiff_t>(b * length);
+            one.codes[c].assign(first, first + static_cast<std::ptrdiff_t>(length));
+            one.rows.zero[c] = zeros[b * zero_step + c];
+        }
+        const std::vector<std::uint8_t> expected = expected_units<Bits>(one, length);
+        INFO(length << " codes, block " << b << " of " << blocks << ", " << zero_step << " between zeros");
+        REQUIRE(std::equal(expected.begin(), expected.end(),
+                           units.begin() + static_cast<std::ptrdiff_t>(b * expected.size())));
+        REQUIRE(wrong_facts(one, length, facts[b], true) == 0);
+    }
+}
+
+template <class Arch> void check_transpose(std::size_t count, std::size_t step) {
+    std::vector<std::int32_t> rows[16];
+    const std::int32_t* from[16];
+    for (std::size_t c = 0; c < 16; ++c) {
+        for (std::size_t i = 0; i < count; ++i)
+            rows[c].push_back(static_cast<std::int32_t>(1000 * c + i));
+        from[c] = rows[c].data();
+    }
+    std::vector<std::int32_t> to(count * step, -1);
+    transpose_numbers<Arch>(from, count, to.data(), step);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < to.size(); ++i)
+        wrong += to[i] != (i % step < 16 ? static_cast<std::int32_t>(1000 * (i % step) + i / step) : -1);
+    CHECK(wrong == 0);
+}
+
 } // namespace
 
 TEST_CASE("every instruction set interleaves and counts codes of weights alike", "[simd][weight_codes]") {
@@ -119,6 +162,28 @@ TEST_CASE("every instruction set interleaves and counts codes of weights alike",
         check_interleave<decltype(arch), 8>();
         check_interleave<decltype(arch), 4>();
         check_interleave<decltype(arch), 2>();
+    });
+}
+
+TEST_CASE("depth blocks side by side are interleaved and counted one by one", "[simd][weight_codes]") {
+    for_each_compiled([](auto arch) {
+        INFO(arch.name);
+        for (const std::size_t length : {16U, 32U, 48U, 64U, 80U, 128U, 320U})
+            for (std::size_t blocks = 1; blocks <= 9; ++blocks)
+                for (const std::size_t zero_step : {0U, 16U}) {
+                    check_blocks<decltype(arch), 8>(length, blocks, zero_step);
+                    check_blocks<decltype(arch), 4>(length, blocks, zero_step);
+                    check_blocks<decltype(arch), 2>(length, blocks, zero_step);
+                }
+    });
+}
+
+TEST_CASE("rows of numbers are transposed on every instruction set", "[simd][weight_codes]") {
+    for_each_compiled([](auto arch) {
+        INFO(arch.name);
+        for (const std::size_t count : {1U, 15U, 16U, 17U, 32U, 50U})
+            for (const std::size_t step : {16U, 64U})
+                check_transpose<decltype(arch)>(count, step);
     });
 }
 

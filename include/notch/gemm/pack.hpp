@@ -47,15 +47,10 @@ void fill_scales(weight_term& term, const quantized_tensor<Q, Rank>& weights) {
             const double scale = weights.params.scale(b);
             return is_power_of_two(scale) && floor_log2(scale) == term.exponents[b];
         };
-        bool all_agree = true; // without a way out of the loop, it takes several blocks at a time
-        for (std::size_t b = 0; b < weights.params.count(); ++b)
-            all_agree &= agrees(b);
-        for (std::size_t b = 0; !all_agree && b < weights.params.count(); ++b) {
-            const double scale = weights.params.scale(b);
+        for (std::size_t b = 0; !has_exponents<scales> && b < weights.params.count(); ++b)
             if (!agrees(b))
-                raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
-                                         term.exponents[b], ", which is not its exponent of two");
-        }
+                raise<unsupported_error>(quoted(weights.name), ": scale ", weights.params.scale(b), " of block ", b,
+                                         " is stored as ", term.exponents[b], ", which is not its exponent of two");
     } else {
         if constexpr (std::same_as<typename scales::value_type, q31>) {
             term.kind = scale_kind::fixed_point;

@@ -1,8 +1,8 @@
 /// @file
 /// What pack counts while it writes a panel. Part of gemm/pack_panel.hpp.
 ///
-/// All of it is done for sixteen outputs, in loops that compilers turn into vectors as long as they are loops: unrolled
-/// completely they become sixteen statements. Groups of 16 or 32 inputs would cost more here than in their codes.
+/// All of it is done for the sixteen outputs of a panel at once: groups of 16 or 32 inputs would cost more here than in their
+/// codes.
 #pragma once
 
 #include <notch/core/config.hpp>
@@ -10,6 +10,8 @@
 #include <notch/gemm/packed_weights.hpp>
 #include <notch/gemm/value_sums.hpp>
 #include <notch/gemm/weight_term.hpp>
+#include <notch/simd/int_kernels.hpp>
+#include <notch/simd/lane_codes.hpp>
 #include <notch/simd/weight_codes.hpp>
 
 #include <algorithm>
@@ -35,33 +37,50 @@ struct level_limits {
           highest(lowest + (1 << term.width) - 1) {}
 };
 
-/// Adds what has been seen of a piece, `First` of its depth block. False where a level is none of the width or a value
-/// none that kernels take.
-template <bool First>
-[[nodiscard]] NOTCH_INLINE bool add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
-                                          level_limits limits, block_facts& facts) noexcept {
-    const auto count = static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule));
-    constexpr std::int32_t most = 1 << 30;
-    std::int32_t excess[panel_columns]; // negative where something is
-    // Kept a loop, which compilers turn into vectors; sixteen statements they do not.
-#pragma GCC unroll 1
-    for (std::size_t c = 0; c < panel_columns; ++c) {
-        const std::int32_t zero = zeros[c];
-        const std::int32_t sum = seen.sum[c] - count * zero;
-        const std::int32_t magnitude = sum + 2 * seen.below[c];
-        const std::int32_t above = seen.highest[c] - zero;
-        const std::int32_t below = zero - seen.lowest[c];
-        const std::int32_t largest = std::max(std::max(above, below), 0);
-        facts.sum[c] = First ? sum : std::min(std::max(facts.sum[c], -most), most) + sum;
-        facts.magnitude[c] = First ? magnitude : std::min(facts.magnitude[c], most) + magnitude;
-        facts.largest[c] = First ? largest : std::max(facts.largest[c], largest);
-        excess[c] = (127 - above) | (128 - below) | (limits.highest - seen.highest[c]) |
-                    (seen.lowest[c] - limits.lowest) | (limits.highest - zero) | (zero - limits.lowest);
-    }
+/// True where a number is below 0.
+template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE bool any_negative(const Lane& numbers) noexcept {
+    std::int32_t each[simd::lane_width<Lane>];
+    simd::store_lane(each, numbers);
     std::int32_t all = 0;
-    for (const std::int32_t of_output : excess)
-        all |= of_output;
-    return all >= 0;
+    for (const std::int32_t number : each)
+        all |= number;
+    return all < 0;
+}
+
+/// Adds what has been seen of a piece, `First` of its depth block. `excess` becomes negative where a level is none of the
+/// width or a value none that kernels take.
+template <bool First, simd::lane Lane>
+NOTCH_INLINE void add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
+                            level_limits limits, block_facts& facts, Lane& excess) noexcept {
+    using lane = Lane;
+    constexpr std::size_t width = simd::lane_width<lane>;
+    const lane count(static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule)));
+    const lane most(1 << 30);
+#pragma GCC unroll 2
+    for (std::size_t c = 0; c < panel_columns; c += width) {
+        const lane zero = simd::load_codes<lane>(zeros + c);
+        const lane sum = simd::load_lane<lane>(seen.sum + c) - count * zero;
+        const lane below_zero = simd::load_lane<lane>(seen.below + c);
+        const lane magnitude = sum + below_zero + below_zero;
+        const lane lowest = simd::load_lane<lane>(seen.lowest + c);
+        const lane highest = simd::load_lane<lane>(seen.highest + c);
+        const lane above = highest - zero;
+        const lane below = zero - lowest;
+        const lane largest = simd::lane_max(simd::lane_max(above, below), lane(0));
+        if constexpr (First) {
+            simd::store_lane(facts.sum + c, sum);
+            simd::store_lane(facts.magnitude + c, magnitude);
+            simd::store_lane(facts.largest + c, largest);
+        } else {
+            const lane sum_before = simd::load_lane<lane>(facts.sum + c);
+            const lane magnitude_before = simd::load_lane<lane>(facts.magnitude + c);
+            simd::store_lane(facts.sum + c, simd::lane_min(simd::lane_max(sum_before, lane(0) - most), most) + sum);
+            simd::store_lane(facts.magnitude + c, simd::lane_min(magnitude_before, most) + magnitude);
+            simd::store_lane(facts.largest + c, simd::lane_max(simd::load_lane<lane>(facts.largest + c), largest));
+        }
+        excess = excess | (lane(127) - above) | (lane(128) - below) | (lane(limits.highest) - highest) |
+                 (lowest - lane(limits.lowest)) | (lane(limits.highest) - zero) | (zero - lane(limits.lowest));
+    }
 }
 
 /// What is known of all depth blocks of a panel, per output. `sum` and `magnitude` are value_sums.
@@ -100,6 +119,59 @@ struct panel_facts {
             shifted[c] = shifted[c] > value ? shifted[c] : value;
         }
     }
+};
+
+/// The same where nothing leaves int32: sums of |value| * 2^shift stay below 2^31.
+template <simd::lane Lane> class short_panel_facts {
+    static constexpr std::size_t width = simd::lane_width<Lane>;
+
+public:
+    /// Adds a depth block.
+    NOTCH_INLINE void add(const block_facts& facts, const std::int32_t* lowest, std::uint8_t* bytes) noexcept {
+        using simd::store_saturated; // of one number; those of registers are friends
+        std::size_t c = 0;
+        for (outputs& of : outputs_) {
+            const Lane magnitude = simd::load_lane<Lane>(facts.magnitude + c);
+            const Lane exponent = simd::load_lane<Lane>(facts.exponent + c);
+            const Lane largest = simd::load_lane<Lane>(facts.largest + c);
+            const Lane shift = (exponent - simd::load_lane<Lane>(lowest + c)) & ((Lane(0) - magnitude) >> 31);
+            of.sum = of.sum + (simd::load_lane<Lane>(facts.sum + c) << shift);
+            of.magnitude = of.magnitude + (magnitude << shift);
+            of.shifted = simd::lane_max(of.shifted, largest << shift);
+            of.largest = simd::lane_max(of.largest, largest);
+            of.shift = simd::lane_max(of.shift, shift);
+            store_saturated(bytes + c, shift);
+            c += width;
+        }
+    }
+    [[nodiscard]] panel_facts all() const noexcept {
+        panel_facts facts;
+        std::size_t c = 0;
+        for (const outputs& of : outputs_) {
+            std::int32_t numbers[3][width];
+            simd::store_lane(numbers[0], of.sum);
+            simd::store_lane(numbers[1], of.magnitude);
+            simd::store_lane(numbers[2], of.shifted);
+            simd::store_lane(facts.largest + c, of.largest);
+            simd::store_lane(facts.shift + c, of.shift);
+            for (std::size_t i = 0; i < width; ++i, ++c) {
+                facts.sum[c] = numbers[0][i];
+                facts.magnitude[c] = numbers[1][i];
+                facts.shifted[c] = numbers[2][i];
+            }
+        }
+        return facts;
+    }
+
+private:
+    struct outputs {
+        Lane sum = Lane(0);
+        Lane magnitude = Lane(0);
+        Lane shifted = Lane(0);
+        Lane largest = Lane(0);
+        Lane shift = Lane(0);
+    };
+    outputs outputs_[panel_columns / width];
 };
 
 } // namespace notch::detail

@@ -27,6 +27,8 @@ inline constexpr std::size_t pack_piece = 512;
 
 /// Packs one matrix into bytes that have been planned.
 template <class Arch> class packer {
+    using lane = simd::lane_of<Arch>;
+
 public:
     packer(std::span<const weight_term> terms, const std::string& name, packed_header& head, std::byte* bytes)
         : terms_(terms), name_(name), head_(head), bytes_(bytes), facts_(head.depth_blocks()), sources_(head.outputs) {
@@ -105,22 +107,46 @@ private:
         return passes;
     }
 
-    /// Levels of zeros, biases and scales of one depth block.
+    /// True where the levels of zeros change from depth block to depth block, or are written down.
+    [[nodiscard]] bool has_levels(std::size_t t) const noexcept {
+        return !terms_[t].zero_points.empty() || head_.biases != 0;
+    }
+
+    /// Levels of zeros and biases of one depth block.
     template <int Bits>
     NOTCH_INLINE void enter_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
-        const std::size_t h = t * head_.blocks + block;
         const std::size_t source = term.blocks == 1 ? 0 : block * head_.block_of(t) / term.block_inputs;
-        const std::size_t columns = columns_of(panel);
         if (!term.zero_points.empty())
-            for (std::size_t c = 0; c < columns; ++c)
+            for (std::size_t c = 0; c < columns_of(panel); ++c)
                 from.rows.zero[c] =
                     static_cast<std::uint8_t>(term.zero_points[from.block[c] + source] - term.base(Bits));
         if (head_.biases != 0)
-            std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, h), from.rows.zero, panel_columns);
-        if (head_.block_scales != 0)
+            std::memcpy(at<std::uint8_t>(head_.biases) + table_index(panel, t * head_.blocks + block), from.rows.zero,
+                        panel_columns);
+    }
+
+    /// Depth blocks that share one scale of the quantizer.
+    [[nodiscard]] std::size_t blocks_of_scale(std::size_t t) const noexcept {
+        return terms_[t].blocks == 1 ? head_.blocks : terms_[t].block_inputs / head_.block_of(t);
+    }
+
+    /// The real scales of some depth blocks, where the kernels need them.
+    NOTCH_INLINE void read_scales(std::size_t panel, std::size_t t, std::size_t block, std::size_t count,
+                                  const panel_rows& from) noexcept {
+        if (head_.block_scales == 0)
+            return;
+        const std::size_t together = blocks_of_scale(t);
+        const float* rows[panel_columns];
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            rows[c] = terms_[t].reals.data() + (from.block[c] + block / together);
+        float* const to = at<float>(head_.block_scales) + table_index(panel, t * head_.blocks + block);
+        const std::size_t columns = columns_of(panel);
+        if (together == 1 && columns == panel_columns)
+            return simd::transpose_numbers<Arch>(rows, count, to, panel_columns);
+        for (std::size_t b = 0; b < count; ++b)
             for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
-                at<float>(head_.block_scales)[table_index(panel, h) + c] = term.reals[from.block[c] + source];
+                to[b * panel_columns + c] = rows[c][(block + b) / together - block / together];
     }
 
     /// The exponents of some depth blocks.
@@ -128,21 +154,21 @@ private:
                                      const panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
         block_facts* const facts = facts_.data() + (t * head_.blocks + block);
-        const std::size_t together = term.blocks == 1 ? head_.blocks : term.block_inputs / head_.block_of(t);
-        const std::size_t first = block / together;
-        for (std::size_t c = 0; c < panel_columns; ++c) {
-            const std::int32_t* const exponents =
-                term.exponents.empty() ? nullptr : term.exponents.data() + from.block[c];
-            if (exponents == nullptr)
-                for (std::size_t b = 0; b < count; ++b)
-                    facts[b].exponent[c] = 0;
-            else if (together == 1)
-                for (std::size_t b = 0; b < count; ++b)
-                    facts[b].exponent[c] = exponents[first + b];
-            else
-                for (std::size_t b = 0; b < count; ++b)
-                    facts[b].exponent[c] = exponents[(block + b) / together];
+        if (term.exponents.empty()) {
+            for (std::size_t b = 0; b < count; ++b)
+                std::fill_n(facts[b].exponent, panel_columns, 0);
+            return;
         }
+        const std::size_t together = blocks_of_scale(t);
+        const std::int32_t* rows[panel_columns];
+        for (std::size_t c = 0; c < panel_columns; ++c)
+            rows[c] = term.exponents.data() + (from.block[c] + block / together);
+        constexpr std::size_t step = sizeof(block_facts) / sizeof(std::int32_t);
+        if (together == 1)
+            return simd::transpose_numbers<Arch>(rows, count, facts[0].exponent, step);
+        for (std::size_t b = 0; b < count; ++b)
+            for (std::size_t c = 0; c < panel_columns; ++c)
+                facts[b].exponent[c] = rows[c][(block + b) / together - block / together];
     }
 
     /// The codes of one depth block, piece by piece. False where one is refused.
@@ -150,10 +176,12 @@ private:
     [[nodiscard]] bool write_block(std::size_t panel, std::size_t t, std::size_t block, panel_rows& from,
                                    std::uint8_t* to) noexcept {
         const std::size_t length = head_.length(t * head_.blocks + block);
-        enter_block<Bits>(panel, t, block, from);
+        if (has_levels(t))
+            enter_block<Bits>(panel, t, block, from);
+        read_scales(panel, t, block, 1, from);
         read_exponents(t, block, 1, from);
         const level_limits limits(terms_[t], Bits);
-        bool passes = true;
+        lane excess(0);
         for (std::size_t first = 0; first < length; first += pack_piece) {
             const std::size_t count = std::min(pack_piece, length - first);
             for (std::size_t c = 0; c < columns_of(panel); ++c)
@@ -161,10 +189,12 @@ private:
             const simd::level_facts seen =
                 simd::interleave_codes<Arch, Bits>(from.rows, count, to + std::size_t{2} * Bits * first);
             block_facts& facts = facts_[t * head_.blocks + block];
-            passes &= first == 0 ? add_piece<true>(from.rows.zero, count, seen, limits, facts)
-                                 : add_piece<false>(from.rows.zero, count, seen, limits, facts);
+            if (first == 0)
+                add_piece<true>(from.rows.zero, count, seen, limits, facts, excess);
+            else
+                add_piece<false>(from.rows.zero, count, seen, limits, facts, excess);
         }
-        return passes;
+        return !any_negative(excess);
     }
 
     /// The codes of several short depth blocks, which make one piece.
@@ -174,20 +204,23 @@ private:
         constexpr std::size_t most = pack_piece / simd::detail::code_granule;
         std::uint8_t zeros[most][panel_columns];
         simd::level_facts seen[most];
-        for (std::size_t b = 0; b < count; ++b) {
+        std::memcpy(zeros[0], from.rows.zero, panel_columns);
+        const std::size_t step = has_levels(t) ? panel_columns : 0; // from the zeros of a block to those of the next
+        for (std::size_t b = 0; step != 0 && b < count; ++b) {
             enter_block<Bits>(panel, t, block + b, from);
             std::memcpy(zeros[b], from.rows.zero, panel_columns);
         }
+        read_scales(panel, t, block, count, from);
         read_exponents(t, block, count, from);
         for (std::size_t c = 0; c < columns_of(panel); ++c)
             from.rows.rows[c] = from.codes[c] + block * head_.block_of(t);
-        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], count, head_.block_of(t), to, seen);
+        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], step, count, head_.block_of(t), to, seen);
         const level_limits limits(terms_[t], Bits);
-        bool passes = true;
+        lane excess(0);
         for (std::size_t b = 0; b < count; ++b)
-            passes &=
-                add_piece<true>(zeros[b], head_.block_of(t), seen[b], limits, facts_[t * head_.blocks + block + b]);
-        return passes;
+            add_piece<true>(zeros[0] + b * step, head_.block_of(t), seen[b], limits,
+                            facts_[t * head_.blocks + block + b], excess);
+        return !any_negative(excess);
     }
 
     [[nodiscard]] std::int32_t zero_of(const weight_term& term, std::size_t output, std::size_t input) const {
@@ -227,17 +260,21 @@ private:
         std::int32_t highest[panel_columns];
     };
     [[nodiscard]] exponent_range exponents_of_panel() const noexcept {
-        constexpr std::int32_t none_low = std::numeric_limits<std::int32_t>::max();
-        constexpr std::int32_t none_high = std::numeric_limits<std::int32_t>::min();
+        constexpr std::int32_t none = std::numeric_limits<std::int32_t>::max();
         exponent_range range;
-        std::fill_n(range.lowest, panel_columns, none_low);
-        std::fill_n(range.highest, panel_columns, none_high);
-        for (const block_facts& facts : facts_)
-            for (std::size_t c = 0; c < panel_columns; ++c) {
-                const bool is_zero = facts.magnitude[c] == 0;
-                range.lowest[c] = std::min(range.lowest[c], is_zero ? none_low : facts.exponent[c]);
-                range.highest[c] = std::max(range.highest[c], is_zero ? none_high : facts.exponent[c]);
+#pragma GCC unroll 4
+        for (std::size_t c = 0; c < panel_columns; c += simd::lane_width<lane>) {
+            lane lowest(none);
+            lane highest = ~lane(none);
+            for (const block_facts& facts : facts_) {
+                const lane exponent = simd::load_lane<lane>(facts.exponent + c);
+                const lane counts = (lane(0) - simd::load_lane<lane>(facts.magnitude + c)) >> 31; // all bits, or none
+                lowest = simd::lane_min(lowest, (exponent & counts) | (~counts & lane(none)));
+                highest = simd::lane_max(highest, (exponent & counts) | (~counts & ~lane(none)));
             }
+            simd::store_lane(range.lowest + c, lowest);
+            simd::store_lane(range.highest + c, highest);
+        }
         for (std::size_t c = 0; c < panel_columns; ++c)
             if (range.lowest[c] > range.highest[c]) // nothing but zeros: any scale will do
                 range.lowest[c] = range.highest[c] = facts_[0].exponent[c];
@@ -252,9 +289,8 @@ private:
             spread = std::max(spread, range.highest[c] - range.lowest[c]);
         if (spread > 31)
             check_bounds(panel, range);
-        panel_facts all;
-        for (std::size_t h = 0; h < head_.depth_blocks(); ++h)
-            add_block(panel, h, range, all);
+        const panel_facts all = stay_short(spread) ? add_blocks<short_panel_facts<lane>>(panel, range).all()
+                                                   : add_blocks<panel_facts>(panel, range);
         for (std::size_t c = 0; c < panel_columns; ++c) {
             constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
             head_.largest_value = std::max(head_.largest_value, static_cast<std::uint32_t>(all.largest[c]));
@@ -269,13 +305,25 @@ private:
             write_output(panel * panel_columns + c, c < columns_of(panel), range.lowest[c], all.sum[c]);
     }
 
-    /// Adds a depth block to those of its panel, and writes its shifts.
-    NOTCH_INLINE void add_block(std::size_t panel, std::size_t h, const exponent_range& range,
-                                panel_facts& all) noexcept {
-        std::uint8_t shifts[panel_columns];
-        all.add(facts_[h], range.lowest, shifts);
-        if (head_.block_shifts != 0)
-            std::memcpy(at<std::uint8_t>(head_.block_shifts) + table_index(panel, h), shifts, panel_columns);
+    /// True where no sum of |value| * 2^shift of a panel can leave int32, whatever the values.
+    [[nodiscard]] bool stay_short(std::int32_t spread) const noexcept {
+        std::uint64_t inputs = 0;
+        for (std::size_t t = 0; t < terms_.size(); ++t)
+            inputs += head_.inputs_of(t);
+        return spread <= 20 && inputs <= (std::uint64_t{1} << 30 >> head_.bits >> spread);
+    }
+
+    /// Adds the depth blocks of a panel, and writes their shifts.
+    template <class Facts>
+    [[nodiscard]] NOTCH_INLINE Facts add_blocks(std::size_t panel, const exponent_range& range) noexcept {
+        Facts all;
+        std::uint8_t nowhere[panel_columns];
+        const bool has_shifts = head_.block_shifts != 0;
+        std::uint8_t* const shifts =
+            has_shifts ? at<std::uint8_t>(head_.block_shifts) + table_index(panel, 0) : nowhere;
+        for (std::size_t h = 0; h < head_.depth_blocks(); ++h)
+            all.add(facts_[h], range.lowest, shifts + (has_shifts ? h * panel_columns : 0));
+        return all;
     }
 
     /// Raises the error of the first output of a panel whose sums could leave int32.

@@ -65,29 +65,47 @@ void check_order(const std::vector<std::uint32_t>& order, std::size_t extent, co
     }
 }
 
-/// True for a scale in [2^-100, 2^119]. Positive doubles are in the order of their bits, and what is negative or no number has
-/// larger ones.
-[[nodiscard]] NOTCH_INLINE bool is_scale(double scale) noexcept {
-    constexpr auto lowest = std::bit_cast<std::uint64_t>(exp2_exact(min_scale_exponent));
-    constexpr auto highest = std::bit_cast<std::uint64_t>(exp2_exact(max_scale_exponent));
-    return std::bit_cast<std::uint64_t>(scale) - lowest <= highest - lowest;
+/// How far a scale lies beyond [2^-100, 2^119]; 0 to `choices` within. Positive doubles are in the order of their bits, and
+/// what is negative or no number has larger ones.
+struct scale_distance {
+    static constexpr auto lowest = std::bit_cast<std::uint64_t>(exp2_exact(min_scale_exponent));
+    static constexpr auto choices = std::bit_cast<std::uint64_t>(exp2_exact(max_scale_exponent)) - lowest;
+    [[nodiscard]] static NOTCH_INLINE std::uint64_t of(double scale) noexcept {
+        return std::bit_cast<std::uint64_t>(scale) - lowest;
+    }
+};
+
+/// True where all numbers lie in [lowest, highest]: a walk without a way out, which compilers turn into vectors.
+[[nodiscard]] NOTCH_INLINE bool all_between(const std::vector<std::int32_t>& numbers, std::int32_t lowest,
+                                            std::int32_t highest) noexcept {
+    std::int32_t least = highest;
+    std::int32_t most = lowest;
+    for (const std::int32_t number : numbers) {
+        least = std::min(least, number);
+        most = std::max(most, number);
+    }
+    return least >= lowest && most <= highest;
 }
 
 /// Raises an error unless a scale is finite and lies in [2^-100, 2^119].
 template <class Error> void check_scale(double scale, std::size_t block, std::string_view name) {
-    if (!is_scale(scale))
+    if (scale_distance::of(scale) > scale_distance::choices)
         raise<Error>(quoted(name), ": scale ", scale, " of block ", block, " lies outside [2^", min_scale_exponent,
                      ", 2^", max_scale_exponent, "]");
 }
 
-/// True where all scales are scales and all zero points are codes: a walk without a way out, which compilers turn into vectors.
+/// True where all scales are scales and all zero points are codes.
 template <quantizer_type Q> [[nodiscard]] bool all_in_range(const quant_params<Q>& params) noexcept {
-    bool all = true;
-    for (std::size_t block = 0; block < params.count(); ++block)
-        all &= is_scale(params.scale(block));
-    for (const std::int32_t zero : params.zero_points)
-        all &= zero >= Q::codes.lowest && zero <= Q::codes.highest;
-    return all;
+    if (!all_between(params.zero_points, Q::codes.lowest, Q::codes.highest))
+        return false;
+    if constexpr (has_exponents<typename Q::scale_policy>) {
+        return all_between(params.scales, min_scale_exponent, max_scale_exponent);
+    } else {
+        std::uint64_t worst = 0;
+        for (std::size_t block = 0; block < params.count(); ++block)
+            worst = std::max(worst, scale_distance::of(params.scale(block)));
+        return worst <= scale_distance::choices;
+    }
 }
 
 /// Raises an error unless the parameters are complete, in range and fit a tensor that is cut in a given way. Numbers

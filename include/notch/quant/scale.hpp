@@ -120,6 +120,15 @@ template <snap_rule Snap = snap_least_squares> struct power_of_two {
     }
 };
 
+namespace detail {
+
+/// True for power_of_two<>: its numbers are exponents, and in range where those are. A scale type of one's own with the same
+/// numbers may mean something else by them.
+template <class T> inline constexpr bool has_exponents = false;
+template <class Snap> inline constexpr bool has_exponents<power_of_two<Snap>> = true;
+
+} // namespace detail
+
 /// Scales m 2^(e-31): requantization multiplies by an integer and shifts.
 template <class Style = single_rounding> struct fixed_point {
     static_assert(std::same_as<Style, single_rounding> || std::same_as<Style, double_rounding>,

@@ -19,6 +19,13 @@
 ///     keep_larger(reg, to)         int32 to[output] = the largest of it and the four bytes of the output
 ///     keep_smaller(reg, to)        the smallest
 ///
+/// and, where sixteen rows fit the registers,
+///
+///     line                         `granules`: four quads
+///     load_line(rows, at)          a line: 64 codes from `at` on of each of 16 rows. Rows often lie a power of two apart, and
+///                                  then do not stay in the cache together
+///     put_words, put_larger, put_smaller    as add_words, keep_larger and keep_smaller, in place of what is there
+///
 /// An instruction set without a version of its own uses that of the nearest ancestor. What is made of these is in
 /// simd/weight_codes.hpp.
 #pragma once
