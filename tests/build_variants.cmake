@@ -1,16 +1,16 @@
 # The tests of some rooms once more: with relaxed floating point, with fused multiply-add, without optimisation.
 set(sources quant/fitting.cpp quant/golden.cpp quant/onnx.cpp)
-notch_test(quant.fast_math SOURCES ${sources} FLAGS -O3 -ffast-math LINK_FLAGS -ffast-math)
-notch_test(quant.contracted SOURCES ${sources} FLAGS -O3 -ffp-contract=fast LEVEL ${notch_fma_level})
+notch_test(quant.fast_math SOURCES ${sources} FLAGS -O2 -ffast-math LINK_FLAGS -ffast-math)
+notch_test(quant.contracted SOURCES ${sources} FLAGS -O2 -ffp-contract=fast LEVEL ${notch_fma_level})
 
 file(GLOB sources CONFIGURE_DEPENDS simd/*.cpp)
 list(FILTER sources EXCLUDE REGEX "/machine\\.cpp$")
 notch_test(simd.fast_math SOURCES ${sources} FLAGS -O3 -ffast-math -ffp-contract=fast LINK_FLAGS -ffast-math
            LEVEL ${notch_fma_level})
 
-notch_test(gemm.contracted SOURCES gemm/reference.cpp FLAGS -O3 -ffp-contract=fast LEVEL ${notch_fma_level})
+notch_test(gemm.contracted SOURCES gemm/reference.cpp FLAGS -O2 -ffp-contract=fast LEVEL ${notch_fma_level})
 set(helpers gemm/products.cpp gemm/cases.cpp)
-set(fast_math FLAGS -O3 -ffast-math -ffp-contract=fast LINK_FLAGS -ffast-math LEVEL ${notch_fma_level})
+set(fast_math FLAGS -O2 -ffast-math -ffp-contract=fast LINK_FLAGS -ffast-math LEVEL ${notch_fma_level})
 notch_test(gemm.fast_math SOURCES gemm/matrix.cpp HELPERS ${helpers} ${fast_math})
 set(sources epilogue/reals.cpp epilogue/shifts.cpp)
 notch_test(epilogue.fast_math SOURCES ${sources} ${fast_math})
