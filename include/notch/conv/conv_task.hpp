@@ -71,8 +71,8 @@ private:
             if (gap == 0 && step == static_cast<std::ptrdiff_t>(count)) {
                 write_(from, pixels * count, to);
                 to += static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes;
-            } else if (gap == 0 && write_.writes_sixteens(count)) {
-                write_.sixteens(from, step, pixels, count, to);
+            } else if (gap == 0 && write_.writes_pixels(count)) {
+                write_.pixels(from, step, pixels, count, to);
                 to += static_cast<std::ptrdiff_t>(pixels) * job_.pixel_bytes;
             } else {
                 for (std::size_t x = 0; x < pixels; ++x, from += step, to += job_.pixel_bytes) {

@@ -12,6 +12,7 @@
 #include <notch/conv/tap_sums.hpp>
 #include <notch/conv/transformed_filters.hpp>
 #include <notch/core/error.hpp>
+#include <notch/core/int_math.hpp>
 #include <notch/gemm/pack.hpp>
 
 #include <algorithm>
@@ -26,6 +27,17 @@ namespace notch {
 
 namespace detail {
 
+/// Channels of a depth block, where some number of them shares scales: fewer where the last block would be cut short, at a
+/// price that is higher than that of more blocks. A short block is filled up for every tap, and keeps rows from pointing
+/// into the image.
+[[nodiscard]] inline std::size_t even_block(const filter_layout& layout) {
+    constexpr std::size_t least = 8;
+    const std::size_t channels = layout.shape[1];
+    const std::size_t even = std::gcd(layout.block, channels);
+    const bool fills_a_tenth = 10 * round_up(channels, layout.block) >= 11 * channels;
+    return even % least == 0 && (layout.shape[3] == 1 || fills_a_tenth) ? even : layout.block;
+}
+
 /// The layout of filters.
 [[nodiscard]] inline filter_layout layout_of(const filter_operand& filters, const conv_geometry& geometry) {
     filter_layout layout{filters.shape, geometry.groups};
@@ -38,6 +50,8 @@ namespace detail {
     if (layout.block == 0)
         layout.block = layout.shape[1];
     layout.joined = geometry.dilation.w == 1 && layout.groups == 1;
+    if (layout.joined)
+        layout.block = even_block(layout);
     return layout;
 }
 

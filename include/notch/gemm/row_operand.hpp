@@ -71,25 +71,35 @@ public:
             std::memcpy(to, codes, count);
     }
 
-    /// Pixels of so many codes are written by sixteens().
-    [[nodiscard]] NOTCH_INLINE bool writes_sixteens(std::size_t count) const noexcept {
-        return !widens_ && count % 16 == 0;
+    /// Pixels of so many codes are written by pixels().
+    [[nodiscard]] NOTCH_INLINE bool writes_pixels(std::size_t count) const noexcept {
+        return !widens_ && (count % 16 == 0 || count == 8);
     }
     /// Pixels of some codes: short ones would take longer to call for than to copy.
-    NOTCH_INLINE void sixteens(const std::uint8_t* codes, std::ptrdiff_t stride, std::size_t pixels, std::size_t count,
-                               std::byte* to) const noexcept {
-        const std::uint64_t flip = flips_ ? 0x8080'8080'8080'8080U : 0;
-        for (std::size_t x = 0; x < pixels; ++x, codes += stride)
-            for (std::size_t i = 0; i < count; i += 16, to += 16) {
-                std::uint64_t both[2];
-                std::memcpy(both, codes + i, 16);
-                both[0] ^= flip;
-                both[1] ^= flip;
-                std::memcpy(to, both, 16);
-            }
+    NOTCH_INLINE void pixels(const std::uint8_t* codes, std::ptrdiff_t stride, std::size_t pixels, std::size_t count,
+                             std::byte* to) const noexcept {
+        if (count == 8)
+            pixels_of<1>(codes, stride, pixels, count, to);
+        else
+            pixels_of<2>(codes, stride, pixels, count, to);
     }
 
 private:
+    /// Pixels of whole runs of 8 * Words codes.
+    template <std::size_t Words>
+    NOTCH_INLINE void pixels_of(const std::uint8_t* codes, std::ptrdiff_t stride, std::size_t pixels, std::size_t count,
+                                std::byte* to) const noexcept {
+        const std::uint64_t flip = flips_ ? 0x8080'8080'8080'8080U : 0;
+        for (std::size_t x = 0; x < pixels; ++x, codes += stride)
+            for (std::size_t i = 0; i < count; i += 8 * Words, to += 8 * Words) {
+                std::uint64_t words[Words];
+                std::memcpy(words, codes + i, 8 * Words);
+                for (std::uint64_t& word : words)
+                    word ^= flip;
+                std::memcpy(to, words, 8 * Words);
+            }
+    }
+
     bool widens_;
     bool flips_;
     bool is_signed_;
