@@ -223,6 +223,50 @@ TEST_CASE("convolutions whose groups share panels", "[conv][short]") {
     }
 }
 
+/// Images of some channels, filters in blocks of 16 of them.
+template <class Q, class T> void blocks_of_sixteen(sequence& random, std::size_t channels) {
+    const std::size_t kernel = random.between(0, 1) == 0 ? 1 : 3;
+    const extents<4> filters{random.size(1, 40), channels, kernel, kernel};
+    conv_geometry g;
+    g.stride = {random.size(1, 2), random.size(1, 2)};
+    g.dilation = {random.size(1, 2), random.size(1, 2)};
+    g.padding = {random.size(0, 1), random.size(0, 1), random.size(0, 1), random.size(0, 1)};
+    const extents<4> images{1, random.size(5, 8), random.size(5, 12), channels};
+    any_images<T> a(random, images);
+    a.scale = 0.0173F;
+    const auto w = any_filters<Q>(random, filters, {std::is_same_v<Q, pot_blocks8> ? 16U : 3U, 16});
+    INFO(channels << " channels, " << kernel << " x " << kernel);
+    const extents<4> result = conv_extents(images, filters, g);
+    if constexpr (std::is_same_v<typename Q::scale_value, std::int32_t>) {
+        REQUIRE(compare(random, a, w, g, result, identity{}, std::int32_t{5}) == "");
+        const auto centre = any_filters<pot_blocks4>(random, {filters[0], channels, 1, kernel}, {3, 16});
+        REQUIRE(compare(random, a, filter_terms{centre, w}, g, result, identity{}, std::int32_t{5}) == "");
+    } else {
+        REQUIRE(compare(random, a, w, g, result, to_real{}, -1.0F) == "");
+    }
+}
+
+TEST_CASE("convolutions with blocks of channels that do not divide them", "[conv][short]") {
+    using real_blocks = quantizer<bits<8>, sub_layer<>, real_scale>;
+    sequence random(165);
+    for (int round = 0; round < 8; ++round)
+        for (const std::size_t channels : {20U, 24U, 40U, 72U, 200U}) {
+            blocks_of_sixteen<pot_blocks8, std::uint8_t>(random, channels);
+            blocks_of_sixteen<pot_blocks4, std::int8_t>(random, channels);
+            blocks_of_sixteen<affine2, std::uint8_t>(random, channels);
+            blocks_of_sixteen<real_blocks, std::uint8_t>(random, channels);
+        }
+    const auto channels_of_block = [&]<class Q>(Q, std::size_t channels, std::size_t kernel) {
+        return pack_filters(any_filters<Q>(random, {16, channels, kernel, kernel}, {16, 16})).block();
+    };
+    CHECK(channels_of_block(pot_blocks8{}, 24, 3) == 8);
+    CHECK(channels_of_block(pot_blocks8{}, 72, 1) == 8);
+    CHECK(channels_of_block(pot_blocks8{}, 200, 3) == 16); // a thirteenth block costs less than twelve more
+    CHECK(channels_of_block(pot_blocks8{}, 20, 3) == 16);
+    CHECK(channels_of_block(pot_blocks8{}, 48, 3) == 16);
+    CHECK(channels_of_block(real_blocks{}, 24, 3) == 16); // sums of floats are rounded block by block
+}
+
 TEST_CASE("convolutions whose results side by side share their pixels", "[conv][short]") {
     using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
     sequence random(163);

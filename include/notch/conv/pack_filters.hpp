@@ -27,9 +27,9 @@ namespace notch {
 
 namespace detail {
 
-/// Channels of a depth block, where some number of them shares scales: fewer where the last block would be cut short, at a
+/// Channels of a depth block, where some number of them shares exponents: fewer where the last block would be cut short, at a
 /// price that is higher than that of more blocks. A short block is filled up for every tap, and keeps rows from pointing
-/// into the image.
+/// into the image. Not for real scales: sums of floats are rounded block by block.
 [[nodiscard]] inline std::size_t even_block(const filter_layout& layout) {
     constexpr std::size_t least = 8;
     const std::size_t channels = layout.shape[1];
@@ -50,7 +50,7 @@ namespace detail {
     if (layout.block == 0)
         layout.block = layout.shape[1];
     layout.joined = geometry.dilation.w == 1 && layout.groups == 1;
-    if (layout.joined)
+    if (layout.joined && filters.terms[0].kind == scale_kind::power_of_two)
         layout.block = even_block(layout);
     return layout;
 }
