@@ -8,7 +8,8 @@
 ///
 /// Of two terms the coarse one has pieces of the same form for its own taps alone.
 ///
-/// Filters of one group without dilation along the width are joined; their blocks are of one size, the last one too. What
+/// Filters of one group without dilation along the width are joined; their blocks are of one size, the last one too: where scales are
+/// powers of two, a divisor of the channels that is a multiple of 8 stands for blocks that do not divide them, if that gains. What
 /// fills up steps has the value 0, whatever it meets in an image. The outputs of each group begin with a panel of their own,
 /// but for those of groups of few channels and 4 or 8 outputs, of which 4 or 2 share one (groups_of_panel).
 #pragma once

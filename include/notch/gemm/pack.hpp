@@ -43,14 +43,12 @@ void fill_scales(weight_term& term, const quantized_tensor<Q, Rank>& weights) {
     if constexpr (std::same_as<typename scales::value_type, std::int32_t>) {
         term.kind = scale_kind::power_of_two;
         term.exponents = weights.params.scales;
-        const auto agrees = [&](std::size_t b) {
-            const double scale = weights.params.scale(b);
-            return is_power_of_two(scale) && floor_log2(scale) == term.exponents[b];
-        };
-        for (std::size_t b = 0; !has_exponents<scales> && b < weights.params.count(); ++b)
-            if (!agrees(b))
-                raise<unsupported_error>(quoted(weights.name), ": scale ", weights.params.scale(b), " of block ", b,
-                                         " is stored as ", term.exponents[b], ", which is not its exponent of two");
+        if constexpr (!has_exponents<scales>)
+            for (std::size_t b = 0; b < weights.params.count(); ++b)
+                if (const double scale = weights.params.scale(b);
+                    !is_power_of_two(scale) || floor_log2(scale) != term.exponents[b])
+                    raise<unsupported_error>(quoted(weights.name), ": scale ", scale, " of block ", b, " is stored as ",
+                                             term.exponents[b], ", which is not its exponent of two");
     } else {
         if constexpr (std::same_as<typename scales::value_type, q31>) {
             term.kind = scale_kind::fixed_point;

@@ -52,34 +52,33 @@ template <simd::lane Lane> [[nodiscard]] NOTCH_INLINE bool any_negative(const La
 template <bool First, simd::lane Lane>
 NOTCH_INLINE void add_piece(const std::uint8_t* zeros, std::size_t inputs, const simd::level_facts& seen,
                             level_limits limits, block_facts& facts, Lane& excess) noexcept {
-    using lane = Lane;
-    constexpr std::size_t width = simd::lane_width<lane>;
-    const lane count(static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule)));
-    const lane most(1 << 30);
+    constexpr std::size_t width = simd::lane_width<Lane>;
+    const Lane count(static_cast<std::int32_t>(round_up(inputs, simd::detail::code_granule)));
+    const Lane most(1 << 30);
 #pragma GCC unroll 2
     for (std::size_t c = 0; c < panel_columns; c += width) {
-        const lane zero = simd::load_codes<lane>(zeros + c);
-        const lane sum = simd::load_lane<lane>(seen.sum + c) - count * zero;
-        const lane below_zero = simd::load_lane<lane>(seen.below + c);
-        const lane magnitude = sum + below_zero + below_zero;
-        const lane lowest = simd::load_lane<lane>(seen.lowest + c);
-        const lane highest = simd::load_lane<lane>(seen.highest + c);
-        const lane above = highest - zero;
-        const lane below = zero - lowest;
-        const lane largest = simd::lane_max(simd::lane_max(above, below), lane(0));
+        const Lane zero = simd::load_codes<Lane>(zeros + c);
+        const Lane sum = simd::load_lane<Lane>(seen.sum + c) - count * zero;
+        const Lane below_zero = simd::load_lane<Lane>(seen.below + c);
+        const Lane magnitude = sum + below_zero + below_zero;
+        const Lane lowest = simd::load_lane<Lane>(seen.lowest + c);
+        const Lane highest = simd::load_lane<Lane>(seen.highest + c);
+        const Lane above = highest - zero;
+        const Lane below = zero - lowest;
+        const Lane largest = simd::lane_max(simd::lane_max(above, below), Lane(0));
         if constexpr (First) {
             simd::store_lane(facts.sum + c, sum);
             simd::store_lane(facts.magnitude + c, magnitude);
             simd::store_lane(facts.largest + c, largest);
         } else {
-            const lane sum_before = simd::load_lane<lane>(facts.sum + c);
-            const lane magnitude_before = simd::load_lane<lane>(facts.magnitude + c);
-            simd::store_lane(facts.sum + c, simd::lane_min(simd::lane_max(sum_before, lane(0) - most), most) + sum);
+            const Lane sum_before = simd::load_lane<Lane>(facts.sum + c);
+            const Lane magnitude_before = simd::load_lane<Lane>(facts.magnitude + c);
+            simd::store_lane(facts.sum + c, simd::lane_min(simd::lane_max(sum_before, Lane(0) - most), most) + sum);
             simd::store_lane(facts.magnitude + c, simd::lane_min(magnitude_before, most) + magnitude);
-            simd::store_lane(facts.largest + c, simd::lane_max(simd::load_lane<lane>(facts.largest + c), largest));
+            simd::store_lane(facts.largest + c, simd::lane_max(simd::load_lane<Lane>(facts.largest + c), largest));
         }
-        excess = excess | (lane(127) - above) | (lane(128) - below) | (lane(limits.highest) - highest) |
-                 (lowest - lane(limits.lowest)) | (lane(limits.highest) - zero) | (zero - lane(limits.lowest));
+        excess = excess | (Lane(127) - above) | (Lane(128) - below) | (Lane(limits.highest) - highest) |
+                 (lowest - Lane(limits.lowest)) | (Lane(limits.highest) - zero) | (zero - Lane(limits.lowest));
     }
 }
 

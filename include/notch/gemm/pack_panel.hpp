@@ -131,44 +131,36 @@ private:
         return terms_[t].blocks == 1 ? head_.blocks : terms_[t].block_inputs / head_.block_of(t);
     }
 
-    /// The real scales of some depth blocks, where the kernels need them.
-    NOTCH_INLINE void read_scales(std::size_t panel, std::size_t t, std::size_t block, std::size_t count,
-                                  const panel_rows& from) noexcept {
-        if (head_.block_scales == 0)
-            return;
+    /// What the quantizer has for the scales of some depth blocks, one after the other: that of output c of depth block b goes to
+    /// to[b * step + c]. `columns`: outputs that are written.
+    template <class Number>
+    NOTCH_INLINE void read_blocks(const Number* numbers, std::size_t t, std::size_t block, std::size_t count,
+                                  const panel_rows& from, std::size_t columns, Number* to, std::size_t step) noexcept {
         const std::size_t together = blocks_of_scale(t);
-        const float* rows[panel_columns];
+        const Number* rows[panel_columns];
         for (std::size_t c = 0; c < panel_columns; ++c)
-            rows[c] = terms_[t].reals.data() + (from.block[c] + block / together);
-        float* const to = at<float>(head_.block_scales) + table_index(panel, t * head_.blocks + block);
-        const std::size_t columns = columns_of(panel);
+            rows[c] = numbers + (from.block[c] + block / together);
         if (together == 1 && columns == panel_columns)
-            return simd::transpose_numbers<Arch>(rows, count, to, panel_columns);
+            return simd::transpose_numbers<Arch>(rows, count, to, step);
         for (std::size_t b = 0; b < count; ++b)
-            for (std::size_t c = 0; c < columns; ++c) // those of padding stay 0
-                to[b * panel_columns + c] = rows[c][(block + b) / together - block / together];
+            for (std::size_t c = 0; c < columns; ++c)
+                to[b * step + c] = rows[c][(block + b) / together - block / together];
     }
 
-    /// The exponents of some depth blocks.
-    NOTCH_INLINE void read_exponents(std::size_t t, std::size_t block, std::size_t count,
-                                     const panel_rows& from) noexcept {
+    /// The exponents of some depth blocks, and their real scales where kernels need them.
+    NOTCH_INLINE void read_scales(std::size_t panel, std::size_t t, std::size_t block, std::size_t count,
+                                  const panel_rows& from) noexcept {
         const weight_term& term = terms_[t];
-        block_facts* const facts = facts_.data() + (t * head_.blocks + block);
-        if (term.exponents.empty()) {
-            for (std::size_t b = 0; b < count; ++b)
-                std::fill_n(facts[b].exponent, panel_columns, 0);
-            return;
-        }
-        const std::size_t together = blocks_of_scale(t);
-        const std::int32_t* rows[panel_columns];
-        for (std::size_t c = 0; c < panel_columns; ++c)
-            rows[c] = term.exponents.data() + (from.block[c] + block / together);
+        const std::size_t h = t * head_.blocks + block;
         constexpr std::size_t step = sizeof(block_facts) / sizeof(std::int32_t);
-        if (together == 1)
-            return simd::transpose_numbers<Arch>(rows, count, facts[0].exponent, step);
-        for (std::size_t b = 0; b < count; ++b)
-            for (std::size_t c = 0; c < panel_columns; ++c)
-                facts[b].exponent[c] = rows[c][(block + b) / together - block / together];
+        if (!term.exponents.empty())
+            read_blocks(term.exponents.data(), t, block, count, from, panel_columns, facts_[h].exponent, step);
+        else
+            for (std::size_t b = 0; b < count; ++b)
+                std::fill_n(facts_[h + b].exponent, panel_columns, 0);
+        if (head_.block_scales != 0) // those of padding stay 0
+            read_blocks(term.reals.data(), t, block, count, from, columns_of(panel),
+                        at<float>(head_.block_scales) + table_index(panel, h), panel_columns);
     }
 
     /// The codes of one depth block, piece by piece. False where one is refused.
@@ -179,7 +171,6 @@ private:
         if (has_levels(t))
             enter_block<Bits>(panel, t, block, from);
         read_scales(panel, t, block, 1, from);
-        read_exponents(t, block, 1, from);
         const level_limits limits(terms_[t], Bits);
         lane excess(0);
         for (std::size_t first = 0; first < length; first += pack_piece) {
@@ -211,7 +202,6 @@ private:
             std::memcpy(zeros[b], from.rows.zero, panel_columns);
         }
         read_scales(panel, t, block, count, from);
-        read_exponents(t, block, count, from);
         for (std::size_t c = 0; c < columns_of(panel); ++c)
             from.rows.rows[c] = from.codes[c] + block * head_.block_of(t);
         simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], step, count, head_.block_of(t), to, seen);

@@ -158,15 +158,22 @@ private:
     typename ops::words below_;
 };
 
+/// Sixteen rows in an array of one's own: what is stored may be anything else, as far as a compiler knows.
+struct row_pointers {
+    const std::uint8_t* rows[16];
+    NOTCH_INLINE explicit row_pointers(const code_rows& from) noexcept {
+        for (std::size_t c = 0; c < 16; ++c)
+            rows[c] = from.rows[c];
+    }
+};
+
 /// Interleaves granules of the outputs of register `Register`.
 template <class Arch, int Bits, std::size_t Register>
 NOTCH_INLINE void interleave_granules(const code_rows& from, const std::uint8_t* zeros, std::size_t at,
                                       std::size_t granules, std::uint8_t* to, level_facts& facts) noexcept {
     using ops = code_ops<Arch>;
-    constexpr std::size_t outputs = 16 / ops::count;
-    const std::uint8_t* rows[outputs]; // of our own: what is stored may be anything else, as far as a compiler knows
-    for (std::size_t c = 0; c < outputs; ++c)
-        rows[c] = from.rows[Register * outputs + c];
+    const row_pointers own(from);
+    const std::uint8_t* const* const rows = own.rows + Register * 16 / ops::count;
     granule_walk<Arch, Bits, Register> walk(from.offset, zeros);
     while (granules != 0) {
         const std::size_t count = granules < word_granules ? granules : word_granules;
@@ -188,15 +195,6 @@ inline constexpr std::size_t line_granules = code_line / code_granule;
 template <class Arch>
 concept has_lines = requires(const std::uint8_t* const* rows) {
     code_ops<Arch>::load_line(rows, std::size_t{});
-};
-
-/// Sixteen rows in an array of one's own: what is stored may be anything else, as far as a compiler knows.
-struct row_pointers {
-    const std::uint8_t* rows[16];
-    NOTCH_INLINE explicit row_pointers(const code_rows& from) noexcept {
-        for (std::size_t c = 0; c < 16; ++c)
-            rows[c] = from.rows[c];
-    }
 };
 
 /// Interleaves whole lines of blocks of `Granules`, 1 or 2. `zeros`: those of block b from b * zero_step on. Writes the facts.
