@@ -150,7 +150,7 @@ TEST_CASE("convolutions whose results at the edges lack taps", "[conv][short]") 
     }
 }
 
-TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels", "[conv][short]") {
+TEST_CASE("convolutions of 4-bit and 2-bit filters with whole groups of panels", "[conv]") {
     sequence random(157);
     for (int round = 0; round < 40; ++round) {
         const std::size_t block = 8 * random.size(1, 5);
@@ -246,10 +246,10 @@ template <class Q, class T> void blocks_of_sixteen(sequence& random, std::size_t
     }
 }
 
-TEST_CASE("convolutions with blocks of channels that do not divide them", "[conv][short]") {
+TEST_CASE("convolutions with blocks of channels that do not divide them", "[conv]") {
     using real_blocks = quantizer<bits<8>, sub_layer<>, real_scale>;
     sequence random(165);
-    for (int round = 0; round < 8; ++round)
+    for (int round = 0; round < 4; ++round)
         for (const std::size_t channels : {20U, 24U, 40U, 72U, 200U}) {
             blocks_of_sixteen<pot_blocks8, std::uint8_t>(random, channels);
             blocks_of_sixteen<pot_blocks4, std::int8_t>(random, channels);
@@ -267,7 +267,7 @@ TEST_CASE("convolutions with blocks of channels that do not divide them", "[conv
     CHECK(channels_of_block(real_blocks{}, 24, 3) == 16); // sums of floats are rounded block by block
 }
 
-TEST_CASE("convolutions whose results side by side share their pixels", "[conv][short]") {
+TEST_CASE("convolutions whose results side by side share their pixels", "[conv]") {
     using w8 = quantizer<bits<8>, per_channel<0>, power_of_two<>>;
     sequence random(163);
     for (int round = 0; round < 60; ++round) {
