@@ -135,13 +135,13 @@ TEST_CASE("a spread that int32 cannot hold is an error that says so", "[gemm][sp
 }
 
 TEST_CASE("sums that int32 would carry around to small ones are counted as they are", "[gemm][spread]") {
-    using w8 = quantizer<bits<8>, per_group<16>, power_of_two<>>;
-    quantized_tensor<w8, 2> w;
+    using w8g16 = quantizer<bits<8>, per_group<16>, power_of_two<>>;
+    quantized_tensor<w8g16, 2> w;
     w.codes = dense_tensor<std::int8_t, 2>({1, 80}, std::int8_t{1});
     for (std::size_t k = 0; k < 64; ++k)
         w.codes(0, k) = 64; // four blocks of 16 * 64 * 2^20, which are 2^32
     const double top = exp2_exact(20);
-    w.params = params_from_scales<w8>(extents<2>{1, 80}, {top, top, top, top, 1.0});
+    w.params = params_from_scales<w8g16>(extents<2>{1, 80}, {top, top, top, top, 1.0});
     CHECK_THROWS_AS(pack(w), range_error);
     CHECK_THROWS_WITH(pack(w), containing("may reach 1095216664560, beyond 2147483647")); // 255 * (2^32 + 16)
 }
