@@ -27,8 +27,10 @@ static_assert(notch::granularity<output_bands<8>>);
 int main() {
     using w8 = notch::quantizer<notch::bits<8>, engine::output_bands<8>, notch::real_scale>;
     notch::dense_tensor<float, 4> weights({20, 16, 3, 3});
-    for (std::size_t i = 0; i < weights.size(); ++i)
-        weights.data()[i] = std::sin(static_cast<float>(i)) * (1.0F + static_cast<float>(i / 144));
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const std::size_t output = i / 144;
+        weights.data()[i] = std::sin(static_cast<float>(i)) * (1.0F + static_cast<float>(output));
+    }
     const auto codes = notch::quantize<w8>(weights);
     for (std::size_t block = 0; block < codes.params.count(); ++block)
         std::printf("channels from %2zu: scale %.5f\n", block * 8, codes.params.scale(block));

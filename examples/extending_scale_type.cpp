@@ -31,8 +31,10 @@ static_assert(notch::scale_type<quarter_octaves>);
 
 int main() {
     notch::dense_tensor<float, 2> weights({64, 64});
-    for (std::size_t i = 0; i < weights.size(); ++i)
-        weights.data()[i] = std::sin(0.7F * static_cast<float>(i)) * (1.0F + 0.1F * static_cast<float>(i / 64));
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const std::size_t output = i / 64;
+        weights.data()[i] = std::sin(0.7F * static_cast<float>(i)) * (1.0F + 0.1F * static_cast<float>(output));
+    }
 
     const auto measure = [&]<class Scale>(const char* name, Scale) {
         using w4 = notch::quantizer<notch::bits<4>, notch::per_channel<0>, Scale>;
