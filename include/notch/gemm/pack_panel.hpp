@@ -193,22 +193,22 @@ private:
     [[nodiscard]] bool write_blocks(std::size_t panel, std::size_t t, std::size_t block, std::size_t count,
                                     panel_rows& from, std::uint8_t* to) noexcept {
         constexpr std::size_t most = pack_piece / simd::detail::code_granule;
-        std::uint8_t zeros[most][panel_columns];
+        std::uint8_t zeros[most * panel_columns];
         simd::level_facts seen[most];
-        std::memcpy(zeros[0], from.rows.zero, panel_columns);
+        std::memcpy(zeros, from.rows.zero, panel_columns);
         const std::size_t step = has_levels(t) ? panel_columns : 0; // from the zeros of a block to those of the next
         for (std::size_t b = 0; step != 0 && b < count; ++b) {
             enter_block<Bits>(panel, t, block + b, from);
-            std::memcpy(zeros[b], from.rows.zero, panel_columns);
+            std::memcpy(zeros + b * step, from.rows.zero, panel_columns);
         }
         read_scales(panel, t, block, count, from);
         for (std::size_t c = 0; c < columns_of(panel); ++c)
             from.rows.rows[c] = from.codes[c] + block * head_.block_of(t);
-        simd::interleave_blocks<Arch, Bits>(from.rows, zeros[0], step, count, head_.block_of(t), to, seen);
+        simd::interleave_blocks<Arch, Bits>(from.rows, zeros, step, count, head_.block_of(t), to, seen);
         const level_limits limits(terms_[t], Bits);
         lane excess(0);
         for (std::size_t b = 0; b < count; ++b)
-            add_piece<true>(zeros[0] + b * step, head_.block_of(t), seen[b], limits,
+            add_piece<true>(zeros + b * step, head_.block_of(t), seen[b], limits,
                             facts_[t * head_.blocks + block + b], excess);
         return !any_negative(excess);
     }
