@@ -96,6 +96,7 @@ if(NOT svg MATCHES "^<svg .*block:16x16: ${scales} scales.*</svg>")
 endif()
 expect(0 "rescale least-noise" quantize ${calibrated} --rescale --save-recipe methods.json)
 expect(0 "rescale least-noise" quantize shapes.onnx --calibration calibration.u8 --recipe methods.json)
+expect(0 "rescale results" quantize ${calibrated} --rescale=results --grain tensor --method-images 8)
 
 # Without labels there is no top-1; some images are simulated.
 expect(0 "first 7 simulated.*top-1 % +- +- +-.*7 of 48 images: 0 of" evaluate ${tested} --simulate 7 --json evaluate.json)
@@ -236,7 +237,7 @@ expect(2 "--split is 'centre'; it takes none, centre:B" quantize ${calibrated} -
 expect(2 "bits of the coarse part, is 9; it takes a whole number from 2 to 8" quantize ${calibrated} --split centre:9)
 expect(2 "--first-last is '1'; it takes 0 or a whole number from 2 to 8" quantize ${calibrated} --first-last 1)
 expect(2 "--shape is 'nan'; it takes a whole number" quantize ${calibrated} --shape nan)
-expect(2 "--rescale is 'all'; it takes none, least-noise, mutual" quantize ${calibrated} --rescale=all)
+expect(2 "--rescale is 'all'; it takes none, least-noise, mutual, equalize, results, least-noise-pot, .*results-pot" quantize ${calibrated} --rescale=all)
 expect(2 "--grain is 'row'; it takes tensor" sweep ${tested} --grain channel,row)
 expect(1 "channels are rewritten .rescale least-noise, .*no common tensor" compare ${tested} --rescale --golden missing.npz)
 expect(2 "--mean is 'x'; it takes a number" quantize shapes.onnx --calibration calibration.u8 --mean=x)

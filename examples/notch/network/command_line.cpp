@@ -144,8 +144,8 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_setting(line, to, "--split-gain", "split_gain", "DB", "what a layer must gain to be split (default 3)");
     add_switch(
         line, to, "--rescale", "rescale", "least-noise",
-        "rescale channels between layers; --rescale=mutual or =equalize: by another rule; with -pot by powers of "
-        "two");
+        "rescale channels between layers; --rescale=mutual or =equalize: by another rule; =results: by what measures "
+        "best; with -pot by powers of two");
     add_switch(line, to, "--absorb", "absorb", "yes", "move biases that ReLUs let pass behind them");
     add_switch(line, to, "--reorder", "reorder", "evolution",
                "reorder channels for blocks; --reorder=sort or =greedy: faster");

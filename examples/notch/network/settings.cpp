@@ -62,13 +62,15 @@ struct rescaling {
     notch::rescale_rule rule;
     bool powers_of_two;
 };
-constexpr std::array<word<rescaling>, 6> rescale_words = {
+constexpr std::array<word<rescaling>, 8> rescale_words = {
     {{"least-noise", {notch::rescale_rule::least_noise, false}},
      {"mutual", {notch::rescale_rule::mutual, false}},
      {"equalize", {notch::rescale_rule::equalize, false}},
+     {"results", {notch::rescale_rule::by_results, false}},
      {"least-noise-pot", {notch::rescale_rule::least_noise, true}},
      {"mutual-pot", {notch::rescale_rule::mutual, true}},
-     {"equalize-pot", {notch::rescale_rule::equalize, true}}}};
+     {"equalize-pot", {notch::rescale_rule::equalize, true}},
+     {"results-pot", {notch::rescale_rule::by_results, true}}}};
 constexpr std::array<word<notch::reorder_method>, 3> reorder_words = {
     {{"sort", notch::reorder_method::sort},
      {"greedy", notch::reorder_method::greedy},

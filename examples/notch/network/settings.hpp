@@ -79,7 +79,7 @@ void apply(notch::layer_override& layer, std::string_view what, const named_valu
 /// As flags name it: "none", "centre:4", "peak:4", "all:4".
 [[nodiscard]] std::string name_of(const notch::split_policy& split);
 
-/// As flags name it: "none", "least-noise", "mutual", "equalize", the same with "-pot".
+/// As flags name it: "none", "least-noise", "mutual", "equalize", "results", the same with "-pot".
 [[nodiscard]] std::string rescaling_name(const notch::quantization_recipe& methods);
 
 /// As flags name it: "none", "sort", "greedy", "evolution".

@@ -9,7 +9,7 @@
 /// | step | needs | rewrites |
 /// |---|---|---|
 /// | prepare: batch norms folded, branches fused | | network |
-/// | rescale (mutual_rescale.hpp) | images | network |
+/// | rescale (mutual_rescale.hpp; by results: rescale_by_results.hpp) | images | network |
 /// | absorb (absorb_bias.hpp) | images | network |
 /// | reorder (sub_layer_reorder.hpp), where weights have blocks of several outputs or inputs | images | network |
 /// | calibrate | images | |
@@ -29,6 +29,7 @@
 #include <notch/deploy/correct_biases.hpp>
 #include <notch/deploy/recipe.hpp>
 #include <notch/deploy/refine_in_order.hpp>
+#include <notch/deploy/rescale_by_results.hpp>
 #include <notch/model/network.hpp>
 #include <notch/ptq/absorb_bias.hpp>
 #include <notch/ptq/calibrate.hpp>
@@ -84,7 +85,7 @@ namespace detail {
 
 /// The steps that rewrite the network, for images [n, C, H, W] of which at most recipe.channel_images are looked at. The result computes
 /// what `net` computes, but for channels that a clip meets on other images only. Raises the errors of the steps.
-template <executor Executor = serial>
+template <class Arch = simd::default_arch, executor Executor = serial>
 [[nodiscard]] network rewrite(const network& net, std::span<const float> images, const quantization_recipe& recipe,
                               Executor&& run = {}) {
     network to = prepare(net).net;
@@ -94,11 +95,13 @@ template <executor Executor = serial>
     std::vector<measured_channels> seen =
         measure_channels(to, detail::first_images(net, images, recipe.channel_images), run);
     if (recipe.rescale) {
-        rescale_options options = recipe.rescaling;
-        options.weight_bits = recipe.policy.weights.bits;
-        options.activation_bits = recipe.policy.activations.bits;
-        options.first_last_bits = recipe.policy.first_last_bits;
-        rescaled_network rescaled = rescale_channels(std::move(to), seen, options);
+        const rescale_options options = detail::with_bits_of(recipe.policy, recipe.rescaling);
+        const auto few = detail::first_images(net, images, std::min(recipe.rescale_images, recipe.images));
+        const std::size_t count = few.size() / element_count(net.tensors[net.input].shape);
+        rescaled_network rescaled =
+            options.rule == rescale_rule::by_results
+                ? rescale_by_results<Arch>(std::move(to), seen, recipe.policy, few, count, options, run)
+                : rescale_channels(std::move(to), seen, options);
         to = std::move(rescaled.net);
         seen = std::move(rescaled.seen);
     }
@@ -150,7 +153,7 @@ template <class Arch = simd::default_arch, executor Executor = serial>
 template <class Arch = simd::default_arch, executor Executor = serial>
 [[nodiscard]] plan quantize(const network& net, std::span<const float> images, const quantization_recipe& recipe,
                             Executor&& run = {}) {
-    const network rewritten = rewrite(net, images, recipe, run);
+    const network rewritten = rewrite<Arch>(net, images, recipe, run);
     return plan_of<Arch>(calibrate(rewritten, images, {}, run), images, recipe, run);
 }
 

@@ -208,8 +208,8 @@ private:
         const level_limits limits(terms_[t], Bits);
         lane excess(0);
         for (std::size_t b = 0; b < count; ++b)
-            add_piece<true>(zeros + b * step, head_.block_of(t), seen[b], limits,
-                            facts_[t * head_.blocks + block + b], excess);
+            add_piece<true>(zeros + b * step, head_.block_of(t), seen[b], limits, facts_[t * head_.blocks + block + b],
+                            excess);
         return !any_negative(excess);
     }
 

@@ -18,6 +18,8 @@
 ///     equalize      s = sqrt(t / r), r = max |W1[k]|, t = max |W2[:, k]|, over all pairs until nothing changes
 ///     least_noise   s of least predicted error at the output, over all pairs until nothing changes (rescale_noise.hpp)
 ///
+/// by_results tries these on quantized networks, which is not done here: deploy/rescale_by_results.hpp.
+///
 /// Nothing is measured again: statistics are multiplied along. Source: Goncharenko et al., arXiv 1812.07872 (mutual); Nagel et
 /// al., "Data-free quantization through weight equalization and bias correction", ICCV 2019, section 4.1 (equalize).
 #pragma once
@@ -33,6 +35,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 #include <variant>
@@ -44,11 +47,13 @@ namespace detail {
 /// Rescales one network. Factors are found on a copy, and each weight of the network is multiplied once at the end.
 class channel_rescaler {
 public:
-    channel_rescaler(network net, std::span<const measured_channels> seen, const rescale_options& options)
+    /// `only`: the producer of a pair, which leaves the others out.
+    channel_rescaler(network net, std::span<const measured_channels> seen, const rescale_options& options,
+                     std::optional<std::size_t> only = {})
         : options_(options), from_(std::move(net)), seen_(seen.begin(), seen.end()), work_(from_), work_seen_(seen_) {
         for (channel_pair& pair : find_channel_pairs(from_)) {
             const bool alike = producer_of(from_, pair).is_depthwise() == consumer_of(from_, pair).is_depthwise();
-            if (options.rule != rescale_rule::mutual || !alike)
+            if ((!only || pair.producer == *only) && (options.rule != rescale_rule::mutual || !alike))
                 add(std::move(pair));
         }
     }
@@ -220,11 +225,14 @@ private:
 } // namespace detail
 
 /// Rescales the channels of a folded network, see above. `seen`: of measure_channels on this network. Raises shape_error for
-/// statistics of other tensors or channels, range_error for options outside of their limits, and what infer_shapes raises.
+/// statistics of other tensors or channels, range_error for options outside of their limits and for the rule by_results, and
+/// what infer_shapes raises.
 [[nodiscard]] inline rescaled_network rescale_channels(network net, std::span<const measured_channels> seen,
                                                        const rescale_options& options = {}) {
     infer_shapes(net);
     detail::check_options(options);
+    if (options.rule == rescale_rule::by_results)
+        detail::raise<range_error>("rescale_channels: rule by_results needs images; rescale_by_results does it");
     detail::check_statistics(net, seen, "rescale_channels");
     return detail::channel_rescaler(std::move(net), seen, options).rescale();
 }

@@ -18,9 +18,10 @@ namespace notch {
 
 /// What factors aim at.
 enum class rescale_rule {
-    mutual,     ///< filters of a depthwise layer get magnitudes alike (FAT)
-    equalize,   ///< the weights on both sides of a channel get the same range (DFQ)
-    least_noise ///< least error at the output as rescale_noise.hpp predicts it
+    mutual,      ///< filters of a depthwise layer get magnitudes alike (FAT)
+    equalize,    ///< the weights on both sides of a channel get the same range (DFQ)
+    least_noise, ///< least error at the output as rescale_noise.hpp predicts it
+    by_results   ///< of these, pair by pair, what measures best at the output (deploy/rescale_by_results.hpp)
 };
 
 /// How channels are rescaled.
@@ -89,6 +90,14 @@ struct factor_bounds {
     if (to.locked || is_idle)
         return {1, 1, to.locked};
     return to;
+}
+
+/// Options with the bits of a policy.
+[[nodiscard]] inline rescale_options with_bits_of(const quantization_policy& policy, rescale_options options) {
+    options.weight_bits = policy.weights.bits;
+    options.activation_bits = policy.activations.bits;
+    options.first_last_bits = policy.first_last_bits;
+    return options;
 }
 
 /// Raises range_error for options outside of their limits.
