@@ -44,5 +44,6 @@
 #include <notch/deploy/plan_file.hpp>
 #include <notch/deploy/program.hpp>
 #include <notch/deploy/refine_in_order.hpp>
+#include <notch/deploy/rescale_by_results.hpp>
 #include <notch/deploy/run.hpp>
 #include <notch/deploy/simulate.hpp>
