@@ -10,6 +10,7 @@
 #include <notch/deploy/simulate.hpp>
 #include <notch/model/forward.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -211,7 +212,22 @@ TEST_CASE("factors by results are no worse at the output than those of any rule"
             for (std::size_t k = 0; k < last.channels; ++k)
                 CHECK(found.seen[tensor].highest[k] == Approx(again[tensor].highest[k]).epsilon(1e-4));
         }
+    // Limits that are no powers of two bound factors that are.
+    rescale_options narrow;
+    narrow.powers_of_two = true;
+    narrow.smallest = 0.3;
+    narrow.largest = 3;
+    narrow.weight_bits = 0; // that of the policy is taken
+    for (const rescaled_pair& pair : rescale_by_results(net, seen, policy, images, 12, narrow).pairs)
+        for (const double factor : pair.factors) {
+            CHECK(std::exp2(std::round(std::log2(factor))) == factor);
+            CHECK((factor >= 0.5 && factor <= 2));
+        }
+    narrow.sweeps = 0;
+    for (const rescaled_pair& pair : rescale_by_results(net, seen, policy, images, 12, narrow).pairs)
+        CHECK(std::ranges::all_of(pair.factors, [](double factor) { return factor == 1; }));
     CHECK_THROWS_WITH(rescale_by_results(net, seen, policy, {}, 0), containing("0 images"));
+    CHECK_THROWS_AS(rescale_by_results(net, seen, policy, images, ~std::size_t{0}), shape_error);
     CHECK_THROWS_WITH(rescale_by_results(net, seen, policy, std::span(images).first(100), 12),
                       containing("100 numbers"));
     rescale_options options;

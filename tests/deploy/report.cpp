@@ -175,6 +175,24 @@ TEST_CASE("Weights beyond the codes are counted, and their error measured") {
     CHECK(report.steps.counts.size() <= 16);
 }
 
+TEST_CASE("Weights in two parts are compared as the sum of both") {
+    planned_weights weights;
+    weights.bits = 4;
+    weights.cut = grain::channel();
+    weights.shape = {1, 1, 1, 3};
+    weights.exponents = {-1};
+    weights.base = {1};
+    weights.bias = {0};
+    weights.codes = {1, 5, -3};
+    weights.coarse = coarse_weights{.bits = 4, .first = {0, 1}, .extent = {1, 1}, .codes = {3}, .exponents = {2}};
+    const std::vector<float> floats{0.5F, 14.75F, -1.5F}; // 1/2, 5/2 + 3 * 4, -3/2: 1/4 is missing
+    const weight_report report = detail::report_of(weights, floats, scale_form::power_of_two);
+    CHECK(report.clipped == 0);
+    CHECK(report.error.sqnr_db == Approx(10 * std::log10((0.25 + 217.5625 + 2.25) / 0.0625)));
+    CHECK(report.steps.max == 5.5);
+    CHECK(report.values.max == 14.75);
+}
+
 TEST_CASE("Values beyond the codes of a tensor are counted on both sides") {
     histogram seen("t");
     const std::vector<float> values{-3, -0.25F, 0, 0, 10, 100, 200, 300};
@@ -292,6 +310,18 @@ TEST_CASE("Sensitivity is the divergence with one layer in codes") {
     fewer.sensitivity_images = 2;
     CHECK(make_report(small.seen, small.made, fewer).layers[2].sensitivity->divergence !=
           report.layers[2].sensitivity->divergence);
+    // Centre taps in a coarse part of the same scale stand for the same weights.
+    plan parts = small.made;
+    planned_weights& split = *parts.groups[0].weights;
+    split.coarse =
+        coarse_weights{.bits = 4, .first = {1, 1}, .extent = {1, 1}, .codes = {}, .exponents = split.exponents};
+    for (std::size_t k = 4; k < split.codes.size(); k += 9) {
+        split.coarse->codes.push_back(split.codes[k]);
+        split.codes[k] = 0;
+    }
+    const network_report both = make_report(small.seen, parts, small.inputs());
+    CHECK(both.layers[0].sensitivity->divergence == report.layers[0].sensitivity->divergence);
+    CHECK(both.layers[0].weights->error.sqnr_db == report.layers[0].weights->error.sqnr_db);
 }
 
 TEST_CASE("JSON holds the report, with null for what is not finite") {

@@ -152,7 +152,7 @@ void add_quantization(command_line& line, CLI::App& to, bool is_calibrated) {
     add_setting(line, to, "--in-order", "in_order", "yes|no",
                 "results are those of layers behind quantized ones; no: behind float ones (default yes)");
     add_setting(line, to, "--method-images", "method_images", "N",
-                "calibration images that methods look at (default 128)");
+                "calibration images that methods look at (default 128; --rescale=results: 64 of them at most)");
     add_setting(line, to, "--first-last", "first_last", "B",
                 "bits of the first and the last layer, 0: as the others (default 8)");
     add_setting(line, to, "--residual", "residual", "B", "bits of a tensor that is only added to another (default 8)");

@@ -24,7 +24,7 @@ struct quantization_recipe {
     std::size_t channel_images = 512; ///< that rescale, absorb and reorder measure channels on, at most
     std::size_t images = 128;         ///< that methods look at, of those that calibrate, at most
     std::size_t range_images = 16;    ///< the same, for ranges by results
-    std::size_t rescale_images = 64;  ///< the same, for rescaling by results
+    std::size_t rescale_images = 64;  ///< the same, for rescaling by results; `images` at most
     std::size_t bias_images = 0;      ///< for bias correction; 0: none
 };
 

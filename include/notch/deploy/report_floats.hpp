@@ -88,7 +88,7 @@ private:
             for (std::size_t k = 0; k < from.codes.size(); ++k) {
                 const std::size_t channel = k / from.taps();
                 to.weights.values[k] =
-                    static_cast<float>(from.scale(channel / from.shape[1], channel % from.shape[1]) * from.codes[k]);
+                    static_cast<float>(from.value(channel / from.shape[1], channel % from.shape[1], k % from.taps()));
             }
             for (std::size_t o = 0; o < to.bias.size(); ++o)
                 to.bias[o] = static_cast<float>(sum_scale(from, input, o) * from.bias[o]);

@@ -166,9 +166,11 @@ inline void place_bars(report_histogram& to, int least, std::size_t most = repor
     const report_histogram bars = bars_of(values);
     std::uint64_t clipped = 0;
     for (std::size_t k = 0; k < values.size(); ++k) {
-        const double scale = from.scale(k / from.taps() / from.shape[1], k / from.taps() % from.shape[1]);
-        error.add(values[k], scale * from.codes[k]);
-        values[k] /= scale;
+        const std::size_t o = k / from.taps() / from.shape[1];
+        const std::size_t i = k / from.taps() % from.shape[1];
+        error.add(values[k], from.value(o, i, k % from.taps()));
+        values[k] =
+            (values[k] - from.coarse_value(o, i, k % from.taps())) / from.scale(o, i); // what the fine part codes
         const double code = std::nearbyint(values[k]);
         clipped += code < -exp2_exact(from.bits - 1) || code > exp2_exact(from.bits - 1) - 1 ? 1U : 0U;
     }

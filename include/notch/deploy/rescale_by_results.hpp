@@ -98,7 +98,9 @@ struct rescale_state {
     void scale(std::size_t p, std::span<const double> factors, const rescale_options& options) {
         for (std::size_t k = 0; k < factors.size(); ++k) {
             double& all = pairs[p].factors[k];
-            const double wanted = std::clamp(all * factors[k], options.smallest, options.largest);
+            double wanted = std::clamp(all * factors[k], options.smallest, options.largest);
+            if (options.powers_of_two && wanted != all * factors[k]) // a limit need not be one
+                wanted = all;
             const double change = wanted / all;
             if (change == 1)
                 continue;
@@ -121,7 +123,7 @@ public:
 
     [[nodiscard]] rescaled_network rescale() {
         const rescale_state start = best_;
-        for (const rescale_rule rule : rules) {
+        for (const rescale_rule rule : options_.sweeps > 0 ? rules : std::span<const rescale_rule>()) {
             rescale_state all = start;
             for (const rescaled_pair& found :
                  channel_rescaler(start.net, start.seen, with(rule, options_.sweeps)).rescale().pairs)
@@ -138,7 +140,9 @@ public:
     }
 
 private:
-    static constexpr rescale_rule rules[] = {rescale_rule::mutual, rescale_rule::least_noise, rescale_rule::equalize};
+    static constexpr rescale_rule all_rules[] = {rescale_rule::mutual, rescale_rule::least_noise,
+                                                 rescale_rule::equalize};
+    static constexpr std::span<const rescale_rule> rules{all_rules};
     static constexpr int most_sweeps = 2;
 
     [[nodiscard]] rescale_options with(rescale_rule rule, int sweeps) const {
@@ -201,7 +205,7 @@ private:
 
 /// Rescales the channels of a folded network for a policy, see above. `seen`: of measure_channels on this network. `images`:
 /// [count, C, H, W] of its input; some dozens are enough. options.rule is not used,
-/// bits are those of the policy; two sweeps at most.
+/// bits are those of the policy; two sweeps at most, and no factors where options.sweeps is 0.
 /// The result does not depend on the executor. Raises shape_error for statistics of other tensors or channels and for another
 /// number of floats, range_error for no image and for options outside of their limits, and what calibrate, make_plan and lower raise.
 template <class Arch = simd::default_arch, executor Executor = serial>
@@ -210,12 +214,18 @@ template <class Arch = simd::default_arch, executor Executor = serial>
                                                   std::size_t count, const rescale_options& options = {},
                                                   Executor&& run = {}) {
     infer_shapes(net);
-    detail::check_options(options);
+    const rescale_options bounded = detail::with_bits_of(policy, options);
+    detail::check_options(bounded);
     detail::check_statistics(net, seen, "rescale_by_results");
     if (count == 0)
         detail::raise<range_error>("rescale_by_results: 0 images; at least one is needed");
+    const std::vector<std::size_t>& shape = net.tensors[net.input].shape;
+    const std::size_t size = std::max<std::size_t>(element_count(shape), 1);
+    if (images.size() / size != count || images.size() % size != 0)
+        detail::raise<shape_error>("rescale_by_results: the images have ", images.size(), " numbers; ", count, " x ",
+                                   shape, " are needed");
     const detail::result_error<Arch, std::remove_reference_t<Executor>> error(net, images, count, policy, run);
-    return detail::result_rescaler(std::move(net), seen, error, detail::with_bits_of(policy, options)).rescale();
+    return detail::result_rescaler(std::move(net), seen, error, bounded).rescale();
 }
 
 } // namespace notch
