@@ -63,8 +63,10 @@ quantization_recipe recipe_of(unsigned bits) {
 // Subsets are some apart: 14 of them, with each step in about half; fewer where an emulator or a sanitizer runs them.
 #if defined(NDEBUG) && defined(__x86_64__)
 constexpr unsigned stride = 17;
+constexpr bool is_slow = false;
 #else
 constexpr unsigned stride = 85;
+constexpr bool is_slow = true;
 #endif
 
 struct outcome {
@@ -172,52 +174,54 @@ TEST_CASE("factors by results are no worse at the output than those of any rule"
     const auto error = [&](const network& of) {
         return outcome_of(make_plan(calibrate(of, images), policy), images, 12, wanted).error;
     };
-    for (const bool powers : {false, true})
-        for (const scale_form form : {scale_form::power_of_two, scale_form::real}) {
-            policy.scales = form;
-            rescale_options options = detail::with_bits_of(policy, {});
-            options.powers_of_two = powers;
-            const rescaled_network found = rescale_by_results(net, seen, policy, images, 12, options);
-            const double own = error(found.net);
-            CHECK(own < error(net)); // some factor is better than none
-            for (const rescale_rule rule : {rescale_rule::mutual, rescale_rule::equalize, rescale_rule::least_noise}) {
-                options.rule = rule;
-                CHECK(own <=
-                      error(rescale_channels(net, seen, options).net) * (1 + 1e-4)); // products are rounded once more
-            }
-            // The function is the same, the factors are those told, and the statistics those of the network.
-            std::vector<float> got(wanted.size());
-            float_program(found.net).run(images, 12, got);
-            for (std::size_t i = 0; i < got.size(); ++i)
-                CHECK(got[i] == Approx(wanted[i]).epsilon(1e-4).margin(1e-4));
-            std::size_t moved = 0;
-            network by_hand = net;
-            REQUIRE(found.pairs.size() == 4);
-            for (const rescaled_pair& pair : found.pairs)
-                for (std::size_t k = 0; k < pair.factors.size(); ++k) {
-                    const double factor = pair.factors[k];
-                    moved += factor != 1 ? 1U : 0U;
-                    CHECK((!powers || std::exp2(std::round(std::log2(factor))) == factor));
-                    detail::scale_channel(by_hand, pair.where, k, factor);
-                }
-            for (std::size_t l = 0; l < net.layers.size(); ++l)
-                if (const auto* conv = std::get_if<convolution>(&by_hand.layers[l].op))
-                    for (std::size_t i = 0; i < conv->weights.values.size(); ++i)
-                        CHECK(std::get<convolution>(found.net.layers[l].op).weights.values[i] ==
-                              Approx(conv->weights.values[i]).epsilon(1e-5));
-            CHECK(moved > 0);
-            const std::vector<measured_channels> again = measure_channels(found.net, images);
-            const channel_pair& last = found.pairs.back().where;
-            const std::size_t tensor = last.tensors.front();
-            for (std::size_t k = 0; k < last.channels; ++k)
-                CHECK(found.seen[tensor].highest[k] == Approx(again[tensor].highest[k]).epsilon(1e-4));
+    for (const bool powers : {true, false}) {
+        if (is_slow && !powers)
+            break;
+        policy.scales = powers ? scale_form::power_of_two : scale_form::real;
+        rescale_options options = detail::with_bits_of(policy, {});
+        options.powers_of_two = powers;
+        const rescaled_network found = rescale_by_results(net, seen, policy, images, 12, options);
+        const double own = error(found.net);
+        CHECK(own < error(net)); // some factor is better than none
+        for (const rescale_rule rule : {rescale_rule::mutual, rescale_rule::equalize, rescale_rule::least_noise}) {
+            options.rule = rule;
+            CHECK(own <=
+                  error(rescale_channels(net, seen, options).net) * (1 + 1e-4)); // products are rounded once more
         }
+        // The function is the same, the factors are those told, and the statistics those of the network.
+        std::vector<float> got(wanted.size());
+        float_program(found.net).run(images, 12, got);
+        for (std::size_t i = 0; i < got.size(); ++i)
+            CHECK(got[i] == Approx(wanted[i]).epsilon(1e-4).margin(1e-4));
+        std::size_t moved = 0;
+        network by_hand = net;
+        REQUIRE(found.pairs.size() == 4);
+        for (const rescaled_pair& pair : found.pairs)
+            for (std::size_t k = 0; k < pair.factors.size(); ++k) {
+                const double factor = pair.factors[k];
+                moved += factor != 1 ? 1U : 0U;
+                CHECK((!powers || std::exp2(std::round(std::log2(factor))) == factor));
+                detail::scale_channel(by_hand, pair.where, k, factor);
+            }
+        for (std::size_t l = 0; l < net.layers.size(); ++l)
+            if (const auto* conv = std::get_if<convolution>(&by_hand.layers[l].op))
+                for (std::size_t i = 0; i < conv->weights.values.size(); ++i)
+                    CHECK(std::get<convolution>(found.net.layers[l].op).weights.values[i] ==
+                          Approx(conv->weights.values[i]).epsilon(1e-5));
+        CHECK(moved > 0);
+        const std::vector<measured_channels> again = measure_channels(found.net, images);
+        const channel_pair& last = found.pairs.back().where;
+        const std::size_t tensor = last.tensors.front();
+        for (std::size_t k = 0; k < last.channels; ++k)
+            CHECK(found.seen[tensor].highest[k] == Approx(again[tensor].highest[k]).epsilon(1e-4));
+    }
     // Limits that are no powers of two bound factors that are.
     rescale_options narrow;
     narrow.powers_of_two = true;
     narrow.smallest = 0.3;
     narrow.largest = 3;
     narrow.weight_bits = 0; // that of the policy is taken
+    narrow.sweeps = 1;
     for (const rescaled_pair& pair : rescale_by_results(net, seen, policy, images, 12, narrow).pairs)
         for (const double factor : pair.factors) {
             CHECK(std::exp2(std::round(std::log2(factor))) == factor);
@@ -243,12 +247,14 @@ TEST_CASE("a recipe rescales by results, on any executor alike") {
     recipe.rescale = true;
     recipe.rescaling.rule = rescale_rule::by_results;
     recipe.rescale_images = 5;
+    recipe.rescaling.sweeps = 1;
     const plan one = quantize(b.net, images, recipe);
     const plan other = quantize(b.net, images, recipe, threads_backwards{});
     const network net = prepare(b.net).net;
     const std::vector<measured_channels> seen = measure_channels(net, images);
     const network direct =
-        rescale_by_results(net, seen, recipe.policy, std::span(images).first(std::size_t{5} * 270), 5).net;
+        rescale_by_results(net, seen, recipe.policy, std::span(images).first(std::size_t{5} * 270), 5, recipe.rescaling)
+            .net;
     REQUIRE(one.groups.size() == other.groups.size());
     for (std::size_t g = 0; g < one.groups.size(); ++g)
         if (one.groups[g].weights)
