@@ -101,11 +101,8 @@ struct rescale_state {
             double wanted = std::clamp(all * factors[k], options.smallest, options.largest);
             if (options.powers_of_two && wanted != all * factors[k]) // a limit need not be one
                 wanted = all;
-            const double change = wanted / all;
-            if (change == 1)
-                continue;
-            scale_channel(net, pairs[p].where, k, change);
-            scale_statistics(seen, pairs[p].where, k, change);
+            if (wanted != all)
+                rescale_channel(net, seen, pairs[p].where, k, wanted / all);
             all = wanted;
         }
     }
@@ -123,7 +120,9 @@ public:
 
     [[nodiscard]] rescaled_network rescale() {
         const rescale_state start = best_;
-        for (const rescale_rule rule : options_.sweeps > 0 ? rules : std::span<const rescale_rule>()) {
+        for (const rescale_rule rule : rules) {
+            if (options_.sweeps <= 0)
+                break;
             rescale_state all = start;
             for (const rescaled_pair& found :
                  channel_rescaler(start.net, start.seen, with(rule, options_.sweeps)).rescale().pairs)
@@ -140,9 +139,7 @@ public:
     }
 
 private:
-    static constexpr rescale_rule all_rules[] = {rescale_rule::mutual, rescale_rule::least_noise,
-                                                 rescale_rule::equalize};
-    static constexpr std::span<const rescale_rule> rules{all_rules};
+    static constexpr rescale_rule rules[] = {rescale_rule::mutual, rescale_rule::least_noise, rescale_rule::equalize};
     static constexpr int most_sweeps = 2;
 
     [[nodiscard]] rescale_options with(rescale_rule rule, int sweeps) const {
@@ -204,8 +201,8 @@ private:
 } // namespace detail
 
 /// Rescales the channels of a folded network for a policy, see above. `seen`: of measure_channels on this network. `images`:
-/// [count, C, H, W] of its input; some dozens are enough. options.rule is not used,
-/// bits are those of the policy; two sweeps at most, and no factors where options.sweeps is 0.
+/// [count, C, H, W] of its input; some dozens are enough. options.rule is not used, bits are those of the policy; two sweeps at
+/// most, and no factors where options.sweeps is 0.
 /// The result does not depend on the executor. Raises shape_error for statistics of other tensors or channels and for another
 /// number of floats, range_error for no image and for options outside of their limits, and what calibrate, make_plan and lower raise.
 template <class Arch = simd::default_arch, executor Executor = serial>

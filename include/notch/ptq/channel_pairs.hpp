@@ -179,6 +179,13 @@ inline void scale_statistics(std::span<measured_channels> seen, const channel_pa
     }
 }
 
+/// Multiplies a channel by a factor, and what was measured of it.
+inline void rescale_channel(network& net, std::span<measured_channels> seen, const channel_pair& pair, std::size_t k,
+                            double factor) {
+    scale_channel(net, pair, k, factor);
+    scale_statistics(seen, pair, k, factor);
+}
+
 /// Raises shape_error unless statistics are those of a network: an entry per tensor, a number per channel of those that are
 /// read or written.
 inline void check_statistics(const network& net, std::span<const measured_channels> seen, const char* caller) {

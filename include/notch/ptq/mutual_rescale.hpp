@@ -121,8 +121,7 @@ private:
         const double change = wanted / factor;
         if (change == 1)
             return;
-        scale_channel(work_, pairs_[p].where, k, change);
-        scale_statistics(work_seen_, pairs_[p].where, k, change);
+        rescale_channel(work_, work_seen_, pairs_[p].where, k, change);
         factor = wanted;
         change_ = std::max(change_, std::abs(change - 1));
     }
@@ -205,10 +204,8 @@ private:
         rescaled_pair& pair = pairs_[p];
         for (std::size_t k = 0; k < pair.factors.size(); ++k) {
             pair.factors[k] = rounded(pair.factors[k], bounds_[p][k]);
-            if (pair.factors[k] == 1)
-                continue;
-            scale_channel(from_, pair.where, k, pair.factors[k]);
-            scale_statistics(seen_, pair.where, k, pair.factors[k]);
+            if (pair.factors[k] != 1)
+                rescale_channel(from_, seen_, pair.where, k, pair.factors[k]);
         }
     }
 
